@@ -1,0 +1,1 @@
+//! The replicas of this node: runs partitions and the routing table inline.

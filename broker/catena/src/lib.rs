@@ -1,0 +1,1 @@
+//! The Catena broker and its command line.

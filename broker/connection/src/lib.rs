@@ -1,0 +1,1 @@
+//! What one client connection is allowed and obliged to do under MQTT.

@@ -1,0 +1,1 @@
+//! Listeners, workers and connections: from sockets to partitions and back.

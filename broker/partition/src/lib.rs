@@ -1,0 +1,1 @@
+//! One partition: sessions, stored and retained messages, delivery queues.

@@ -1,0 +1,1 @@
+//! The resource documents: parsed, checked, with defaults and diagnostics.

@@ -1,0 +1,1 @@
+//! Who is subscribed to what: the replicated routing table and its matcher.

@@ -1,0 +1,1 @@
+//! How a frontend reaches partitions: the port.

@@ -1,0 +1,1 @@
+//! Identifiers, time and the replicated-machine trait shared by the cores.

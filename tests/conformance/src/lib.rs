@@ -1,0 +1,1 @@
+//! The normative statements of both standards against a running broker.

@@ -1,0 +1,1 @@
+//! Real clients from the package registries against a running broker.
