@@ -1,0 +1,27 @@
+//! The one place of this crate that reads a clock.
+
+use std::time::{Duration, Instant};
+
+/// Tells how long this node has been running.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    started: Instant,
+}
+
+impl Clock {
+    /// Starts counting now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a shell reads the clock, here only"
+    )]
+    pub fn start() -> Self {
+        Self {
+            started: Instant::now(),
+        }
+    }
+
+    /// Time since [`Clock::start`]; never falls.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+}

@@ -1,0 +1,30 @@
+//! Metrics: definitions, counters, and the registry that collects them at scrape time.
+//!
+//! Nothing is added up while messages flow. A worker counts in its own [`WorkerCounters`], which
+//! nobody else writes; a scrape asks every registered [`Collect`] source for its samples, adds up
+//! those of the same name and labels, and renders them. Every name is a constant of [`table`].
+//!
+//! The registry is our own because the compatible names (`aio_broker_publishes_received`) are
+//! counters without `_total`, which libraries in the OpenMetrics tradition append, and because a
+//! source here is a plain loop over numbers that exist already.
+
+mod category;
+mod counter;
+mod definition;
+mod exposition;
+mod labels;
+mod registry;
+mod samples;
+pub mod table;
+mod worker;
+
+pub use category::{CATEGORIES_MAX, Categories, Category};
+pub use counter::Counter;
+pub use definition::{Definition, Kind, Metric, Namespace};
+pub use labels::{
+    Direction, DisconnectReason, DropReason, LABEL_SETS, LabelSet, Limit, MqttVersion, PacketType,
+    RefusalReason,
+};
+pub use registry::{Collect, Prefix, Registry, RegistryOptions};
+pub use samples::{Samples, Value};
+pub use worker::{ListenerCounters, Totals, WorkerCounters};
