@@ -44,14 +44,9 @@ impl std::error::Error for Fault {}
 macro_rules! invariant {
     ($condition:expr, $what:literal $(, $name:ident = $value:expr)* $(,)?) => {
         if !$condition {
-            #[allow(unused_mut, clippy::allow_attributes, reason = "without fields it is not written to")]
-            let mut detail = ::std::string::String::new();
-            $(
-                if !detail.is_empty() {
-                    detail.push(' ');
-                }
-                detail.push_str(&::std::format!(concat!(stringify!($name), "={:?}"), $value));
-            )*
+            let fields: &[::std::string::String] =
+                &[$(::std::format!(concat!(stringify!($name), "={:?}"), $value)),*];
+            let detail = fields.join(" ");
             return ::std::result::Result::Err($crate::Fault::new($what, detail).into());
         }
     };

@@ -66,7 +66,8 @@ impl Position {
     }
 }
 
-/// A session: the partition that owns it, that partition's birth, and a number that is never reused.
+/// A session: the partition that owns it, that partition's birth, and a number that is never
+/// reused.
 ///
 /// ```text
 /// 63        54 53          32 31           0
