@@ -9,7 +9,7 @@ use super::super::{
 };
 
 #[test]
-fn every_count_has_its_line() {
+fn every_count_of_a_category_has_its_line() {
     let none = Category::UNCATEGORIZED;
     let aio =
         |name: &str| format!("aio_broker_{name}{{hostname=\"h\",category=\"uncategorized\"}}");
@@ -64,6 +64,10 @@ fn every_count_has_its_line() {
         &aio("qos0_messages_dropped").replace('}', ",direction=\"outgoing\"}"),
         7,
     );
+}
+
+#[test]
+fn every_count_of_a_worker_has_its_line() {
     check(
         |w| w.sessions_removed(7),
         r#"aio_broker_client_removed{hostname="h"}"#,
