@@ -7,7 +7,7 @@
 //! What it never does: read the environment or the command line (programs do), know MQTT packets,
 //! or put a client's identifier or a topic name into a label.
 //!
-//! Where to start reading: [`metrics`], then `http`.
+//! Where to start reading: [`metrics`], then [`http`].
 //!
 //! ```
 //! use std::sync::Arc;
@@ -23,6 +23,8 @@
 //! assert!(registry.render().contains(line));
 //! ```
 
+pub mod health;
+pub mod http;
 pub mod metrics;
 
 mod clock;

@@ -158,7 +158,7 @@ impl WorkerCounters {
         self.dropped[reason as usize].add(count);
     }
 
-    /// `count` messages matched no subscription and were not retained.
+    /// `count` messages matched no subscription.
     pub fn messages_unrouted(&self, count: u64) {
         self.unrouted.add(count);
     }
