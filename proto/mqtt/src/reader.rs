@@ -1,0 +1,154 @@
+//! Reads the primitive types of section 1.5 from a slice. It cannot run past its end, and it
+//! allocates nothing.
+
+use crate::error::DecodeError;
+use crate::packet_id::PacketId;
+
+/// What is left to read of a packet body or of a property section.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// What has not been read yet.
+    #[inline]
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The number of bytes not read yet.
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    #[inline]
+    pub(crate) fn u8(&mut self) -> Result<u8, DecodeError> {
+        let (first, rest) = self.rest.split_first().ok_or(DecodeError::TRUNCATED)?;
+        self.rest = rest;
+        Ok(*first)
+    }
+
+    #[inline]
+    pub(crate) fn u16(&mut self) -> Result<u16, DecodeError> {
+        let (bytes, rest) = self
+            .rest
+            .split_first_chunk()
+            .ok_or(DecodeError::TRUNCATED)?;
+        self.rest = rest;
+        Ok(u16::from_be_bytes(*bytes))
+    }
+
+    #[inline]
+    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
+        let (bytes, rest) = self
+            .rest
+            .split_first_chunk()
+            .ok_or(DecodeError::TRUNCATED)?;
+        self.rest = rest;
+        Ok(u32::from_be_bytes(*bytes))
+    }
+
+    #[inline]
+    pub(crate) fn packet_id(&mut self) -> Result<PacketId, DecodeError> {
+        PacketId::try_from(self.u16()?)
+    }
+
+    /// A variable byte integer [MQTT-1.5.5-1].
+    #[inline]
+    pub(crate) fn variable_byte_integer(&mut self) -> Result<u32, DecodeError> {
+        match self.rest {
+            // Nearly all property sections are shorter than 128 bytes.
+            [byte @ 0..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u32::from(*byte))
+            }
+            _ => match variable_byte_integer(self.rest)? {
+                Some((value, size)) => {
+                    self.rest = self.rest.get(size..).unwrap_or_default();
+                    Ok(value)
+                }
+                None => Err(DecodeError::TRUNCATED),
+            },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+        let (bytes, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or(DecodeError::TRUNCATED)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    /// Binary data: a two-byte length and that many bytes.
+    #[inline]
+    pub(crate) fn binary(&mut self) -> Result<&'a [u8], DecodeError> {
+        let count = self.u16()?;
+        self.bytes(usize::from(count))
+    }
+
+    /// A UTF-8 string [MQTT-1.5.4-1], without U+0000 [MQTT-1.5.4-2]. Everything else that Unicode
+    /// has is data, a byte order mark included [MQTT-1.5.4-3].
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<&'a str, DecodeError> {
+        let bytes = self.binary()?;
+        if bytes.contains(&0) {
+            return Err(DecodeError::malformed("U+0000 in a string"));
+        }
+        text(bytes)
+    }
+
+    /// Fails unless everything has been read.
+    #[inline]
+    pub(crate) const fn finish(self) -> Result<(), DecodeError> {
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(DecodeError::malformed("bytes after the last field"))
+        }
+    }
+}
+
+/// Checks that `bytes` are well-formed UTF-8, which excludes surrogates.
+#[inline]
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    str::from_utf8(bytes).map_err(|_| DecodeError::malformed("string is not UTF-8"))
+}
+
+/// The variable byte integer at the start of `bytes` and its size, or `None` if `bytes` ends
+/// within it. More than four bytes, or more than needed, are malformed [MQTT-1.5.5-1].
+pub(crate) fn variable_byte_integer(bytes: &[u8]) -> Result<Option<(u32, usize)>, DecodeError> {
+    let mut value = 0_u32;
+    for (index, byte) in bytes.iter().take(4).enumerate() {
+        value |= u32::from(byte & 0x7F) << (7 * index);
+        if byte & 0x80 == 0 {
+            return if *byte == 0 && index > 0 {
+                Err(DecodeError::malformed(
+                    "variable byte integer longer than needed",
+                ))
+            } else {
+                Ok(Some((value, index + 1)))
+            };
+        }
+    }
+    if bytes.len() >= 4 {
+        return Err(DecodeError::malformed(
+            "variable byte integer of more than four bytes",
+        ));
+    }
+    Ok(None)
+}

@@ -1,0 +1,112 @@
+//! Topic names: what is valid, their levels, and whether a filter matches one.
+
+use crate::error::DecodeError;
+use crate::limits::Limits;
+use crate::reader;
+use crate::reason::ReasonCode;
+
+/// Checks a topic name: 1 to `topic_bytes_max` bytes [MQTT-4.7.3-1] [MQTT-4.7.3-3], no U+0000
+/// [MQTT-4.7.3-2], no wildcard [MQTT-4.7.0-1], at most `topic_levels_max` levels.
+///
+/// # Errors
+/// 0x90 topic name invalid, or 0x81 malformed for U+0000.
+#[inline]
+pub fn check(topic: &str, limits: &Limits) -> Result<(), DecodeError> {
+    check_bytes(topic.as_bytes(), limits)
+}
+
+/// A topic name as it came from the wire. Empty is for the caller to judge.
+#[inline]
+pub(crate) fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, DecodeError> {
+    if !bytes.is_empty() {
+        check_bytes(bytes, limits)?;
+    }
+    reader::text(bytes)
+}
+
+/// The levels of a topic name or filter: its parts between slashes. Empty levels count.
+pub fn levels(topic: &str) -> impl Iterator<Item = &str> {
+    topic.split('/')
+}
+
+/// Whether `filter_path` (a filter without its `$share/NAME/`) matches `topic`. Both are taken to
+/// be valid. Nothing is normalised: every byte counts [MQTT-4.7.3-4].
+///
+/// This is the definition that faster matchers are tested against.
+#[must_use]
+pub fn matches(filter_path: &str, topic: &str) -> bool {
+    // Wildcards at the start do not match topics that begin with $ [MQTT-4.7.2-1].
+    if topic.starts_with('$') && filter_path.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut topic_levels = levels(topic);
+    for filter_level in levels(filter_path) {
+        // "#" also stands for the parent: "a/#" matches "a" [MQTT-4.7.1-1].
+        if filter_level == "#" {
+            return true;
+        }
+        match topic_levels.next() {
+            Some(topic_level) if filter_level == "+" || filter_level == topic_level => {}
+            _ => return false,
+        }
+    }
+    topic_levels.next().is_none()
+}
+
+#[inline]
+fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    const fn invalid(what: &'static str) -> Result<(), DecodeError> {
+        Err(DecodeError::new(ReasonCode::TopicNameInvalid, what))
+    }
+    if bytes.is_empty() {
+        return invalid("empty topic name");
+    }
+    if has_nul_or_wildcard(bytes) {
+        return if bytes.contains(&0) {
+            Err(DecodeError::malformed("U+0000 in a topic name"))
+        } else {
+            invalid("wildcard in a topic name")
+        };
+    }
+    if bytes.len() > usize::from(limits.topic_bytes_max) {
+        return invalid("topic name too long");
+    }
+    if has_too_many_levels(bytes, limits) {
+        return invalid("topic name with too many levels");
+    }
+    Ok(())
+}
+
+/// Counts levels only where there can be too many: a topic of n bytes has at most n + 1.
+#[inline]
+pub(crate) fn has_too_many_levels(bytes: &[u8], limits: &Limits) -> bool {
+    let levels_max = limits.topic_levels_max as usize;
+    bytes.len() >= levels_max && bytes.iter().filter(|byte| **byte == b'/').count() >= levels_max
+}
+
+/// Whether U+0000, `+` or `#` occurs, eight bytes at a time.
+#[inline]
+fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().any(|byte| matches!(byte, 0 | b'+' | b'#'));
+    };
+    // The last eight bytes may overlap the chunks before them: nothing is left over.
+    let (chunks, _) = bytes.as_chunks::<8>();
+    let mut found = flags(u64::from_le_bytes(*last));
+    for chunk in chunks {
+        found |= flags(u64::from_le_bytes(*chunk));
+    }
+    found != 0
+}
+
+/// Non-zero if one of the eight bytes is U+0000, `+` or `#`.
+#[inline]
+const fn flags(word: u64) -> u64 {
+    /// Non-zero if a byte of `word` is zero.
+    const fn zero(word: u64) -> u64 {
+        word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+    }
+    const PLUS: u64 = 0x2B2B_2B2B_2B2B_2B2B;
+    const HASH: u64 = 0x2323_2323_2323_2323;
+    zero(word) | zero(word ^ PLUS) | zero(word ^ HASH)
+}
