@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use catena_types::Moment;
+
 /// Tells how long this node has been running.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
@@ -15,13 +17,17 @@ impl Clock {
         reason = "a shell reads the clock, here only"
     )]
     pub fn start() -> Self {
-        Self {
-            started: Instant::now(),
-        }
+        let started = Instant::now();
+        Self { started }
     }
 
     /// Time since [`Clock::start`]; never falls.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// The present moment, counted from [`Clock::start`].
+    pub fn now(&self) -> Moment {
+        Moment::ZERO.plus(self.uptime())
     }
 }

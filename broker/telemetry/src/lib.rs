@@ -25,6 +25,7 @@
 
 pub mod health;
 pub mod http;
+pub mod logs;
 pub mod metrics;
 
 mod clock;
