@@ -13,6 +13,7 @@ mod counter;
 mod definition;
 mod exposition;
 mod labels;
+mod process;
 mod registry;
 mod samples;
 pub mod table;
@@ -25,6 +26,7 @@ pub use labels::{
     Direction, DisconnectReason, DropReason, LABEL_SETS, LabelSet, Limit, MqttVersion, PacketType,
     RefusalReason,
 };
+pub use process::ProcessSource;
 pub use registry::{Collect, Prefix, Registry, RegistryOptions};
 pub use samples::{Samples, Value};
 pub use worker::{ListenerCounters, Totals, WorkerCounters};
