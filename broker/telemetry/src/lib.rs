@@ -27,6 +27,7 @@ pub mod health;
 pub mod http;
 pub mod logs;
 pub mod metrics;
+pub mod sys_topics;
 
 mod clock;
 

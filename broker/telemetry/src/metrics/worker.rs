@@ -182,7 +182,9 @@ impl WorkerCounters {
     pub fn totals(&self) -> Totals {
         let sum = |of: fn(&CategoryCounters) -> u64| self.by_category.iter().map(of).sum();
         let all = |counters: &[Counter]| counters.iter().map(Counter::value).sum();
+        let connects = &self.packets_received[PacketType::Connect as usize];
         Totals {
+            connects_received: connects.value(),
             packets_received: all(&self.packets_received),
             packets_sent: all(&self.packets_sent),
             bytes_received: self.bytes_received.value(),
@@ -255,6 +257,8 @@ impl Collect for WorkerCounters {
 /// Sums over workers, as `$SYS` topics show them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
+    /// CONNECT packets from clients.
+    pub connects_received: u64,
     /// Packets of any type from clients.
     pub packets_received: u64,
     /// Packets of any type to clients.
@@ -281,6 +285,7 @@ pub struct Totals {
 
 impl std::ops::AddAssign for Totals {
     fn add_assign(&mut self, other: Self) {
+        self.connects_received += other.connects_received;
         self.packets_received += other.packets_received;
         self.packets_sent += other.packets_sent;
         self.bytes_received += other.bytes_received;
@@ -385,6 +390,11 @@ impl ListenerCounters {
     /// A connection that this worker took is closed.
     pub fn connection_closed(&self) {
         self.closed.increment();
+    }
+
+    /// Connections taken so far.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.value()
     }
 }
 

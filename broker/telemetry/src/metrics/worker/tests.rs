@@ -143,6 +143,10 @@ fn workers_are_summed() {
     let mut totals = workers[0].totals();
     totals += workers[1].totals();
     assert_eq!(totals.bytes_sent, 28);
+    workers[2].packets_received(PacketType::Connect, 5);
+    workers[2].packets_received(PacketType::Pingreq, 2);
+    totals += workers[2].totals();
+    assert_eq!((totals.connects_received, totals.packets_received), (5, 7));
 }
 
 #[test]
@@ -153,6 +157,7 @@ fn listeners_tell_open_and_accepted() {
     listener.connection_opened();
     listener.connection_opened();
     listener.connection_closed();
+    assert_eq!(listener.accepted(), 2);
     let page = registry.render();
     let labels = r#"{listener="default",transport="tls"}"#;
     assert!(page.contains(&format!("catena_frontend_connections{labels} 1\n")));
