@@ -15,6 +15,8 @@
 //!                                       +/t  exact
 //! ```
 
+use std::ops::Range;
+
 use hashbrown::HashTable;
 
 use crate::filter::{LEVEL, first_level};
@@ -183,7 +185,7 @@ impl Trie {
         if self.is_empty() {
             return;
         }
-        walk.start(topic, &self.hash);
+        walk.start(topic);
         let hidden = topic.starts_with('$');
         while let Some((place, depth)) = walk.stack.pop() {
             let node = &self.nodes[place];
@@ -202,13 +204,10 @@ impl Trie {
                 walk.enter(topic, child, &self.nodes[child].label, depth);
             }
             if node.children > u32::from(plus.is_some()) {
-                let text = &topic[level.start as usize..level.end as usize];
-                let hash = TextHash::edge(place, level.hash);
-                let edge = self
-                    .edges
-                    .find(hash, |child| self.leads_to(place, text, *child));
+                let text = &topic[level.range()];
+                let edge = self.edge(place, text);
                 if let Some(child) = edge {
-                    walk.enter(topic, *child, &self.nodes[*child].label, depth);
+                    walk.enter(topic, child, &self.nodes[child].label, depth);
                 }
             }
         }
@@ -241,11 +240,13 @@ impl Trie {
         if level == "+" {
             return self.nodes[parent].plus.index();
         }
+        self.edge(parent, level)
+    }
+
+    fn edge(&self, parent: u32, level: &str) -> Option<u32> {
         let hash = TextHash::edge(parent, self.hash.text(level));
-        let edge = self
-            .edges
-            .find(hash, |child| self.leads_to(parent, level, *child));
-        edge.copied()
+        let leads_there = |child: &u32| self.leads_to(parent, level, *child);
+        self.edges.find(hash, leads_there).copied()
     }
 
     fn leads_to(&self, parent: u32, level: &str, child: u32) -> bool {
@@ -368,18 +369,22 @@ pub(crate) struct Walk {
 struct Level {
     start: u32,
     end: u32,
-    hash: u64,
+}
+
+impl Level {
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
 }
 
 impl Walk {
-    fn start(&mut self, topic: &str, hash: &TextHash) {
+    fn start(&mut self, topic: &str) {
         self.levels.clear();
         self.stack.clear();
         let mut start = 0;
-        for level in topic.split(LEVEL) {
+        for level in topic.as_bytes().split(|byte| *byte == b'/') {
             let end = start + level.len() as u32;
-            let hash = hash.text(level);
-            self.levels.push(Level { start, end, hash });
+            self.levels.push(Level { start, end });
             start = end + 1;
         }
         self.stack.push((ROOT, 0));
@@ -400,22 +405,21 @@ impl Walk {
         }
     }
 
-    /// Compares bytes [MQTT-4.7.3-4] [MQTT3-4.7.3-4]; `+` jumps to the end of its level. Returns
-    /// the level that follows the label.
-    fn fits(&self, topic: &[u8], label: &[u8], mut depth: u32) -> Option<u32> {
-        let mut at = self.levels.get(depth as usize)?.start as usize;
-        for byte in label {
-            if *byte == b'+' {
-                at = self.levels.get(depth as usize)?.end as usize;
-                continue;
-            }
-            if topic.get(at) != Some(byte) {
-                return None;
-            }
-            at += 1;
-            depth += u32::from(*byte == b'/');
+    /// Compares bytes [MQTT-4.7.3-4] [MQTT3-4.7.3-4], level by level. Returns the level that
+    /// follows the label.
+    fn fits(&self, topic: &[u8], mut label: &[u8], mut depth: u32) -> Option<u32> {
+        loop {
+            let level = self.levels.get(depth as usize)?;
+            label = match label {
+                [b'+', rest @ ..] => rest,
+                _ => label.strip_prefix(&topic[level.range()])?,
+            };
+            depth += 1;
+            label = match label {
+                [] => return Some(depth),
+                [b'/', rest @ ..] => rest,
+                _ => return None,
+            };
         }
-        let end = self.levels.get(depth as usize)?.end as usize;
-        (at == end).then_some(depth + 1)
     }
 }
