@@ -2,7 +2,7 @@
 
 use catena_types::{RoutingVersion, SessionId};
 
-use crate::Qos;
+use catena_mqtt::Qos;
 
 /// A change of the routing table, asked for by the partition that owns the session.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,8 @@
 //! All filters with their subscribers: those without wildcards by text, the others in the trie.
 
+use catena_mqtt::Filter;
 use hashbrown::HashTable;
 
-use crate::filter::Filter;
 use crate::share::GroupsOfFilter;
 use crate::slab::Slab;
 use crate::subscribers::Subscribers;
@@ -52,8 +52,8 @@ impl Filters {
         if let Some(place) = self.find(filter) {
             return place;
         }
-        if filter.wildcard {
-            let spot = self.trie.insert(filter.topic_filter);
+        if filter.has_wildcard() {
+            let spot = self.trie.insert(filter.path);
             let place = self.entries.insert(FilterEntry {
                 home: Home::Trie(spot),
                 ..FilterEntry::default()
@@ -62,7 +62,7 @@ impl Filters {
             place
         } else {
             let place = self.entries.insert(FilterEntry {
-                home: Home::Exact(filter.topic_filter.into()),
+                home: Home::Exact(filter.path.into()),
                 ..FilterEntry::default()
             });
             let (entries, hash) = (&self.entries, &self.hash);
@@ -74,10 +74,10 @@ impl Filters {
 
     /// The place of a filter.
     pub(crate) fn find(&self, filter: &Filter<'_>) -> Option<u32> {
-        if filter.wildcard {
-            self.trie.linked(self.trie.find(filter.topic_filter)?)
+        if filter.has_wildcard() {
+            self.trie.linked(self.trie.find(filter.path)?)
         } else {
-            self.find_exact(filter.topic_filter)
+            self.find_exact(filter.path)
         }
     }
 

@@ -32,7 +32,6 @@ mod filters;
 mod limits;
 mod machine;
 mod matches;
-mod qos;
 mod sessions;
 mod share;
 mod slab;
@@ -46,11 +45,11 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use catena_mqtt::Qos;
 pub use command::{
     Change, Command, FilterOutcome, FilterRequest, Outcome, Reach, Refusal, SubscriptionOptions,
 };
 pub use limits::{SUBSCRIPTION_ID_MAX, SUBSCRIPTIONS_MAX};
 pub use machine::{Routing, Stats};
 pub use matches::{Matches, Member, Own, Recipient, Recipients, SharedMatch};
-pub use qos::Qos;
 pub use share::GroupId;

@@ -7,9 +7,6 @@ pub const SUBSCRIPTIONS_MAX: u32 = 1 << 24;
 /// The highest subscription identifier: a variable byte integer of four bytes.
 pub const SUBSCRIPTION_ID_MAX: u32 = 268_435_455;
 
-/// Bytes of a filter with its `$share/name/` prefix [MQTT-4.7.3-3] [MQTT3-4.7.3-3].
-pub(crate) const FILTER_BYTES_MAX: usize = 65_535;
-
 // A trie has at most one branching node per filter beside the one that the filter ends at, and a
 // reference keeps one bit for itself.
 const _: () = assert!(SUBSCRIPTIONS_MAX < 1 << 30);

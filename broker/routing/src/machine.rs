@@ -1,12 +1,13 @@
 //! The routing table as a replicated machine: what each command does to it.
 
+use catena_mqtt::Filter;
 use catena_types::{
     Digest, Digester, Entry, Fault, Machine, Reader, RoutingVersion, SessionId, Truncated,
     invariant,
 };
 
 use crate::command::{Change, Command, FilterOutcome, Outcome, Reach, Refusal};
-use crate::filter::{Filter, SHARE_PREFIX};
+use crate::filter::{self, SHARE_PREFIX};
 use crate::filters::Filters;
 use crate::limits::SUBSCRIPTIONS_MAX;
 use crate::matches::Matches;
@@ -143,7 +144,7 @@ impl Routing {
         text: &str,
         terms: Option<Terms>,
     ) -> Result<FilterOutcome, Fault> {
-        let (Some(filter), Some(terms)) = (Filter::parse(text), terms) else {
+        let (Some(filter), Some(terms)) = (filter::parse(text), terms) else {
             return Ok(FilterOutcome {
                 reach: Reach::Nothing,
                 change: Change::Refused(Refusal::Invalid),
@@ -194,7 +195,7 @@ impl Routing {
     /// [MQTT-3.10.4-1] [MQTT3-3.10.4-1]; that of a share group's member likewise, and that of
     /// nobody else.
     fn unsubscribe(&mut self, session: SessionId, text: &str) -> Result<FilterOutcome, Fault> {
-        let Some(filter) = Filter::parse(text) else {
+        let Some(filter) = filter::parse(text) else {
             return Ok(FilterOutcome {
                 reach: Reach::Nothing,
                 change: Change::Absent,
@@ -392,10 +393,10 @@ impl Machine for Routing {
 }
 
 fn reach_of(filter: &Filter<'_>) -> Reach {
-    if filter.wildcard {
+    if filter.has_wildcard() {
         Reach::All
     } else {
-        Reach::Topic(filter.topic_filter.into())
+        Reach::Topic(filter.path.into())
     }
 }
 

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use catena_types::SessionId;
 
-use crate::Qos;
 use crate::filters::Filters;
 use crate::share::{Group, GroupId};
 use crate::slab::Slab;
 use crate::subscribers::Terms;
 use crate::trie::Walk;
+use catena_mqtt::Qos;
 
 /// The subscriptions that match a topic. Made by [`crate::Routing::matching`]; owned by the caller
 /// and used again, so that a match allocates nothing once the largest result has been seen.

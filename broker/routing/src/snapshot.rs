@@ -14,7 +14,7 @@
 use catena_types::{Machine, Reader, RoutingVersion, SessionId, Truncated, Writer};
 
 use crate::command::Change;
-use crate::filter::Filter;
+use crate::filter;
 use crate::machine::{Routing, digest_of};
 use crate::sessions::{Reference, Referent};
 use crate::share::GroupId;
@@ -110,7 +110,7 @@ fn number_groups(
     }
     let mut numbered = vec![false; groups.len()];
     for (id, name, filter) in groups {
-        let filter = Filter::parse(filter).ok_or(Truncated)?;
+        let filter = filter::parse(filter).ok_or(Truncated)?;
         let place = routing.filters.find(&filter).ok_or(Truncated)?;
         let of_filter = &routing.filters.entry(place).groups;
         let group = of_filter.find(name, &routing.groups).ok_or(Truncated)?;

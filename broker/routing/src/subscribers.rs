@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use catena_mqtt::Qos;
 use catena_types::SessionId;
 
+use crate::SUBSCRIPTION_ID_MAX;
 use crate::command::SubscriptionOptions;
-use crate::{Qos, SUBSCRIPTION_ID_MAX};
 
 /// Options and identifier of a subscription in 32 bits. They sort by identifier first.
 ///

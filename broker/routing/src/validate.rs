@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catena_types::{Fault, SessionId, invariant};
 
-use crate::filter::{Filter, first_level};
+use crate::filter::{self, first_level};
 use crate::filters::Home;
 use crate::machine::Routing;
 use crate::sessions::{Reference, Referent};
@@ -99,7 +99,7 @@ impl Routing {
             }
             let mut text = String::new();
             self.filters.text(place, &mut text);
-            let found = Filter::parse(&text).and_then(|filter| self.filters.find(&filter));
+            let found = filter::parse(&text).and_then(|filter| self.filters.find(&filter));
             invariant!(!unused, "filters are in use", filter = text);
             invariant!(
                 found == Some(place),

@@ -1,6 +1,7 @@
 //! Digest and snapshot: what replicas compare and send each other.
 
 use catena_types::{Digest, Machine, Reader, Truncated};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -117,12 +118,12 @@ fn damaged_snapshots_are_refused() {
     }
 }
 
-proptest::proptest! {
+proptest! {
     #[test]
-    fn garbage_is_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+    fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut with_layout = vec![1];
         with_layout.extend(&bytes);
-        proptest::prop_assert!(restore(&bytes).is_err());
-        proptest::prop_assert!(restore(&with_layout).is_err());
+        prop_assert!(restore(&bytes).is_err());
+        prop_assert!(restore(&with_layout).is_err());
     }
 }
