@@ -60,7 +60,8 @@ impl<'a> ConnAck<'a> {
             )
         };
         reader.finish()?;
-        let session_present = flags != 0;
+        // MQTT 3.1 has no such flag.
+        let session_present = flags != 0 && version != Version::V31;
         if session_present && reason.is_error() {
             return Err(DecodeError::protocol("session present with a refusal"));
         }
