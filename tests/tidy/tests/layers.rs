@@ -1,7 +1,11 @@
 //! Who may import whom, read from the manifests.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
 use catena_tidy::findings::Findings;
-use catena_tidy::manifest::{Manifest, members};
+use catena_tidy::manifest::{Entry, Manifest, members};
+use catena_tidy::tree::root;
 
 /// The place of a crate: a crate imports lower layers only, and the siblings named here.
 struct Place {
@@ -204,7 +208,47 @@ fn features_only_add_checks() {
     });
 }
 
-fn is_package_key(entry: &catena_tidy::manifest::Entry, key: &str) -> bool {
+#[test]
+fn every_dependency_is_defended() {
+    const PAGE: &str = "ARCHITECTURE.md";
+    let page = fs::read_to_string(root().join(PAGE)).unwrap_or_default();
+    let rows = page
+        .lines()
+        .enumerate()
+        .skip_while(|(_, line)| *line != "## Dependencies");
+    let mut defended = BTreeMap::new();
+    for (number, row) in rows.filter(|(_, line)| line.starts_with("| `")) {
+        let names = row.split('|').nth(1).unwrap_or_default();
+        defended.extend(
+            names
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(|name| (name, number + 1)),
+        );
+    }
+    let mut findings = Findings::default();
+    let mut used = BTreeSet::new();
+    for manifest in members().expect("the manifests are readable") {
+        for entry in manifest
+            .entries
+            .iter()
+            .filter(|e| e.is_dependency() || e.is_dev_dependency())
+        {
+            used.insert(entry.key.clone());
+            if !entry.key.starts_with("catena-") && !defended.contains_key(entry.key.as_str()) {
+                let text = format!("`{}`: say in {PAGE} why it is needed", entry.key);
+                findings.add(&manifest.path(), entry.line, text);
+            }
+        }
+    }
+    for (name, line) in defended.iter().filter(|(name, _)| !used.contains(**name)) {
+        findings.add(PAGE, *line, format!("`{name}`: nothing depends on it"));
+    }
+    assert!(findings.is_empty(), "\n{findings}");
+}
+
+fn is_package_key(entry: &Entry, key: &str) -> bool {
     entry.section == "package" && entry.key == key
 }
 
