@@ -33,6 +33,8 @@ pub struct Authentication {
     /// The methods in their order, at least one. The first to which a client's credentials are
     /// relevant decides.
     pub methods: Vec<Method>,
+    /// Where it stands.
+    pub place: Place,
     /// Seed-era listeners that it is for.
     pub(crate) listeners: Vec<(ResourceName, Place)>,
     /// Path of its settings.
@@ -55,8 +57,9 @@ pub enum PasswordSource {
     File {
         /// The file; if not absolute, from the folder of `named_in` on.
         path: PathBuf,
-        /// The document (or flag) that names the file.
-        named_in: Arc<str>,
+        /// The source that names the file; `None` if a flag does: a relative path then starts
+        /// at the working directory.
+        named_in: Option<Arc<str>>,
     },
 }
 
@@ -111,6 +114,7 @@ pub(crate) fn read(document: Document<'_>, report: &mut Report) -> Option<Authen
     Some(Authentication {
         name: document.name,
         methods,
+        place: document.place,
         listeners,
         setting,
     })
@@ -152,7 +156,7 @@ fn passwords(mut fields: Fields<'_>, report: &mut Report) -> Option<Method> {
     let source = match (secret, file) {
         (Some(secret), None) => secret_source(&secret, report),
         (None, Some(file)) => {
-            let named_in = Arc::clone(&file.place().name);
+            let named_in = Some(Arc::clone(&file.place().name));
             let parse =
                 |path: &str| (!path.is_empty() && !path.contains('\0')).then(|| path.into());
             let path = file.parsed(report, "the path of a file", parse);

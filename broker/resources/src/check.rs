@@ -31,7 +31,7 @@ pub(crate) fn unknown_broker(
 pub(crate) fn access(
     port: &Unresolved,
     documents: &Documents,
-    password_file: bool,
+    password_file: Option<&Place>,
     broker: &BrokerSettings,
     report: &mut Report,
 ) -> Access {
@@ -44,7 +44,17 @@ pub(crate) fn access(
         );
         report.error(&port.place, &port.path, message);
     }
-    let named_by = named_by.first().map(|one| one.name.clone());
+    let setting = format!("{}.authenticationRef", port.listener.setting);
+    let named_by = named_by.first().map(|one| {
+        let names = |(name, _): &&(ResourceName, Place)| *name == port.listener.name;
+        if let Some((_, place)) = one.listeners.iter().find(names) {
+            report
+                .origins
+                .entry(setting.clone())
+                .or_insert_with(|| place.clone());
+        }
+        one.name.clone()
+    });
     let name = match &port.authentication {
         Reference::To(name, place) => {
             if !documents.has(Kind::BrokerAuthentication, name) {
@@ -61,12 +71,16 @@ pub(crate) fn access(
             }
             named_by
         }
+        Reference::Wrong => return Access::Authenticated(port.listener.name.clone()),
         Reference::Unsaid => named_by,
         Reference::Off => None,
     };
-    let name = match name {
-        None if password_file => Some(ResourceName::constant(defaults::PASSWORD_FILE_NAME)),
-        name => name,
+    let name = match (name, password_file) {
+        (None, Some(place)) => {
+            report.origins.insert(setting, place.clone());
+            Some(ResourceName::constant(defaults::PASSWORD_FILE_NAME))
+        }
+        (name, _) => name,
     };
     match name {
         Some(name) => {
@@ -109,10 +123,11 @@ fn unknown_authentication(
 
 /// Reports a port that is open to everybody where it may not be.
 fn anonymous(port: &Unresolved, broker: &BrokerSettings, report: &mut Report) {
-    let access = port
-        .anonymous
-        .as_ref()
-        .map_or(broker.anonymous, |(access, _)| *access);
+    let access = match (broker.anonymous, &port.anonymous) {
+        // A port takes nothing back of what is refused everywhere.
+        (AnonymousAccess::Refused, _) | (_, None) => broker.anonymous,
+        (_, Some((access, _))) => *access,
+    };
     let endpoint = &port.listener.endpoint;
     let message = match access {
         AnonymousAccess::Allowed => return,
@@ -126,7 +141,13 @@ fn anonymous(port: &Unresolved, broker: &BrokerSettings, report: &mut Report) {
              authenticationRef"
         ),
     };
-    report.error(&port.place, &port.path, message);
+    // A listener that nothing says is refused by what refuses it.
+    let origin = report.origins.get("Broker.spec.catena.anonymous").cloned();
+    let place = match (&port.listener.place, origin) {
+        (None, Some(origin)) => origin,
+        _ => port.place.clone(),
+    };
+    report.error(&place, &port.path, message);
 }
 
 /// Reports seed-era references to listeners that are not there.

@@ -1,7 +1,6 @@
 //! From texts to a configuration: reads every document, then checks how they fit together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use core::net::SocketAddr;
 
@@ -195,7 +194,9 @@ impl Documents {
         };
         let (kind, place) = (document.kind, document.place.clone());
         let key = (kind, document.name.clone());
-        if let Some(earlier) = self.names.get(&key) {
+        if document.is_named
+            && let Some(earlier) = self.names.get(&key)
+        {
             let message = format!("a {kind} of this name stands at {earlier} already");
             return report.error(&place, "metadata.name", message);
         }
@@ -266,10 +267,14 @@ fn assemble(
     if let Some(file) = &overrides.password_file {
         documents.authentications.push(password_file(file, report));
     }
-    let password_file = overrides.password_file.is_some();
+    let password_file = overrides
+        .password_file
+        .as_ref()
+        .map(|file| file.source.place());
     if complete {
         for port in &mut ports {
-            port.listener.access = check::access(port, &documents, password_file, &broker, report);
+            port.listener.access =
+                check::access(port, &documents, password_file.as_ref(), &broker, report);
         }
         check::listener_references(&documents, report);
     }
@@ -315,14 +320,14 @@ fn password_file(file: &Overridden<String>, report: &mut Report) -> Authenticati
     report
         .origins
         .insert(format!("{setting}.{path}"), place.clone());
-    let named_in = Arc::clone(&place.name);
     let source = PasswordSource::File {
         path: (&file.value).into(),
-        named_in,
+        named_in: None,
     };
     Authentication {
         name,
         methods: vec![Method::UsernamePassword(source)],
+        place,
         listeners: Vec::new(),
         setting,
     }

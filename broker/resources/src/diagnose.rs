@@ -183,7 +183,7 @@ pub(crate) fn nearest<'a>(
 ) -> Option<&'a str> {
     let found = found.to_lowercase();
     // A third of the letters wrong is still a slip; more is another word.
-    let tolerated = found.chars().count().div_ceil(3).min(4);
+    let tolerated = (found.chars().count() / 3).min(4);
     candidates
         .into_iter()
         .map(|candidate| (distance(&found, &candidate.to_lowercase()), candidate))
@@ -228,6 +228,7 @@ mod tests {
     fn nearest_prefers_the_closest_and_gives_up_on_another_word() {
         assert_eq!(nearest("Medum", ["Tiny", "Medium", "High"]), Some("Medium"));
         assert_eq!(nearest("medium", ["Medium"]), Some("Medium"));
+        assert_eq!(nearest("3", ["0", "1"]), None);
         assert_eq!(nearest("elephant", ["Tiny", "Medium", "High"]), None);
     }
 

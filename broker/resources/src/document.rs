@@ -80,7 +80,15 @@ fn syntax(file: &Arc<str>, error: &serde_saphyr::Error) -> Diagnostic {
         .map_or((0, 0), |at| (at.line(), at.column()));
     let place = Place::document(Arc::clone(file), line, column);
     let text = error.without_snippet().to_string();
-    let first = text.lines().next().unwrap_or("not readable as YAML");
+    let first = text.lines().next().unwrap_or_default();
+    // The place is told already, and the parser's options are no business of the reader.
+    let first = first
+        .strip_suffix(&format!(" at line {line}, column {column}"))
+        .unwrap_or(first);
+    let first = first
+        .split(", set DuplicateKeyPolicy")
+        .next()
+        .unwrap_or(first);
     Diagnostic::error(&place, "", format!("not readable as YAML: {first}"))
 }
 

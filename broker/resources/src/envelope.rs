@@ -61,7 +61,9 @@ pub(crate) struct Document<'a> {
     pub(crate) kind: Kind,
     pub(crate) era: Era,
     pub(crate) name: ResourceName,
-    /// Where the name stands.
+    /// Whether it says its name; if not, `name` is the default.
+    pub(crate) is_named: bool,
+    /// Where the name stands, or else the document.
     pub(crate) place: Place,
     /// What is in it; `None` if there is no `spec`.
     pub(crate) spec: Option<Fields<'a>>,
@@ -79,6 +81,7 @@ pub(crate) fn open<'a>(node: &'a Node, report: &mut Report) -> Option<Document<'
     fields.skip(&["status"]);
     let place = fields.place.clone();
     fields.finish(report);
+    let is_named = name.is_some();
     let (name, place) = name.unwrap_or_else(|| {
         let name = if era == Era::Seed {
             defaults::SEED_NAME
@@ -96,6 +99,7 @@ pub(crate) fn open<'a>(node: &'a Node, report: &mut Report) -> Option<Document<'
         kind,
         era,
         name,
+        is_named,
         place,
         spec,
     })

@@ -71,6 +71,7 @@ impl Configuration {
             settings: Vec::new(),
         };
         broker(&self.broker, &mut out);
+        extension(&self.broker, &mut out);
         limits(&self.broker, &mut out);
         for each in &self.listeners {
             listener(each, &mut out);
@@ -153,7 +154,6 @@ fn broker(broker: &BrokerSettings, out: &mut Settings<'_>) {
         out.spec("persistence.maxSize", persistence.bytes);
     }
     out.spec("diagnostics.logs.level", &broker.log.level);
-    let metrics = "diagnostics.metrics.prometheusPort";
     let check = broker.self_check.as_ref();
     out.spec("diagnostics.selfCheck.mode", switch(check.is_some()));
     if let Some(check) = check {
@@ -182,6 +182,9 @@ fn broker(broker: &BrokerSettings, out: &mut Settings<'_>) {
             traces.span_channel_capacity,
         );
     }
+}
+
+fn extension(broker: &BrokerSettings, out: &mut Settings<'_>) {
     let workers = match broker.workers {
         Workers::PerCore => "one per core".to_owned(),
         Workers::Exactly(workers) => workers.to_string(),
@@ -191,6 +194,7 @@ fn broker(broker: &BrokerSettings, out: &mut Settings<'_>) {
     out.spec_from("catena.partitions", chains, broker.partitions);
     out.spec("catena.anonymous", broker.anonymous);
     out.spec("catena.logFormat", broker.log.format);
+    let metrics = "diagnostics.metrics.prometheusPort";
     let admin = match broker.admin {
         Admin::Off => "Off".to_owned(),
         Admin::At(address) => address.to_string(),
@@ -292,7 +296,10 @@ fn listener(listener: &Listener, out: &mut Settings<'_>) {
     }
     out.add(&path("protocol"), listener.protocol);
     match &listener.access {
-        Access::Anonymous => out.add(&path("authenticationRef"), "none"),
+        Access::Anonymous => {
+            let said = path("catena.anonymous");
+            out.add_from(&path("authenticationRef"), &said, "none");
+        }
         Access::Authenticated(name) => out.add(&path("authenticationRef"), name),
     }
     match &listener.tls {
@@ -324,5 +331,54 @@ fn switch(on: bool) -> Switch {
         Switch::Enabled
     } else {
         Switch::Disabled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::configuration::{Source, parse};
+
+    /// What a document sets and no setting shows: that which one process does not use.
+    #[test]
+    fn no_setting_is_left_out() {
+        let text = include_str!("../tests/documents/current.yaml");
+        let source = Source {
+            name: "current.yaml".into(),
+            text: text.into(),
+        };
+        let configuration = parse(&[source]).unwrap();
+        let shown: Vec<String> = configuration
+            .explain()
+            .into_iter()
+            .map(|setting| setting.path)
+            .collect();
+        let unused = [
+            "generateResourceLimits",
+            "persistence.",
+            "encryptInternalTraffic",
+            "internalCerts",
+            "serviceName",
+            "serviceType",
+            "brokerRef",
+            "nodePort",
+            "certManagerCertificateSpec",
+        ];
+        // Shown under another path.
+        let elsewhere = [
+            "prometheusPort",
+            "trustedSources[",
+            "catena.anonymous",
+            "tls.mode",
+        ];
+        // Without effect while self-tracing is off.
+        let off = ["selfTracing.intervalSeconds"];
+        let known = || unused.iter().chain(&elsewhere).chain(&off);
+        let missing: Vec<&String> = configuration
+            .origins
+            .keys()
+            .filter(|path| !shown.contains(path))
+            .filter(|path| !known().any(|part| path.contains(part)))
+            .collect();
+        assert_eq!(missing, Vec::<&String>::new());
     }
 }

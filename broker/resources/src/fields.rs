@@ -21,7 +21,9 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < limits::DIAGNOSTICS_MAX {
+        // Each severity has a limit of its own, so that no number of notes hides an error.
+        let alike = |other: &&Diagnostic| other.severity == diagnostic.severity;
+        if self.diagnostics.iter().filter(alike).count() < limits::DIAGNOSTICS_MAX {
             self.diagnostics.push(diagnostic);
         }
     }
@@ -76,6 +78,7 @@ pub(crate) struct Field<'a> {
     /// The name of the setting: the resource, and the path in today's field names.
     pub(crate) setting: String,
     pub(crate) node: &'a Node,
+    place: &'a Place,
 }
 
 impl<'a> Fields<'a> {
@@ -83,10 +86,19 @@ impl<'a> Fields<'a> {
     pub(crate) fn take(&mut self, name: &'static str) -> Option<Field<'a>> {
         self.known.push(name);
         let entry = self.entries.iter().find(|entry| entry.name == name)?;
-        (entry.node.value != Value::Null).then(|| Field {
+        let place = match &entry.node.value {
+            Value::Null => return None,
+            // The first line of what is in it is not where a reader looks for the whole.
+            Value::Mapping(_) | Value::Sequence(_) => &entry.place,
+            Value::Boolean(_) | Value::Integer { .. } | Value::Fraction { .. } | Value::Text(_) => {
+                &entry.node.place
+            }
+        };
+        Some(Field {
             path: joined(&self.path, name),
             setting: joined(&self.setting, name),
             node: &entry.node,
+            place,
         })
     }
 
@@ -189,6 +201,7 @@ impl<'a> Field<'a> {
             path: String::new(),
             setting: setting.to_owned(),
             node,
+            place: &node.place,
         }
     }
 
@@ -200,8 +213,9 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Where the value stands; of a mapping or list, where its name does.
     pub(crate) fn place(&self) -> &'a Place {
-        &self.node.place
+        self.place
     }
 
     pub(crate) fn fields(self, report: &mut Report) -> Option<Fields<'a>> {
@@ -212,7 +226,7 @@ impl<'a> Field<'a> {
         Some(Fields {
             path: self.path,
             setting: self.setting,
-            place: self.node.place.clone(),
+            place: self.place.clone(),
             entries,
             known: Vec::new(),
         })
@@ -223,10 +237,11 @@ impl<'a> Field<'a> {
             self.refuse(report, "a list");
             return Vec::new();
         };
-        let item = |(index, node)| Field {
+        let item = |(index, node): (usize, &'a Node)| Field {
             path: format!("{}[{index}]", self.path),
             setting: format!("{}[{index}]", self.setting),
             node,
+            place: &node.place,
         };
         items.iter().enumerate().map(item).collect()
     }

@@ -15,7 +15,8 @@ pub(crate) const FIELDS_MAX: usize = 1_000;
 /// Most methods of one `BrokerAuthentication`.
 pub(crate) const METHODS_MAX: usize = 16;
 
-/// Most diagnostics reported; what is beyond them shows after the first ones are mended.
+/// Most errors, and most notes, reported; what is beyond them shows after the first ones are
+/// mended.
 pub(crate) const DIAGNOSTICS_MAX: usize = 200;
 
 /// Longest found value quoted in a diagnostic, in characters.

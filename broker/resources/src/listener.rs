@@ -36,7 +36,7 @@ pub struct Listener {
     /// Path of this port's settings, as in [`Setting::path`](crate::Setting::path).
     pub(crate) setting: String,
     /// Where it stands; `None` if no document and no flag says it.
-    pub(crate) place: Option<Place>,
+    pub place: Option<Place>,
 }
 
 choice! {

@@ -81,9 +81,10 @@ impl Overrides {
     }
 }
 
-/// The field `name` of a node, which becomes a mapping with that field if it is not.
+/// The field `name` of a node. A node without value becomes a mapping with that field; one with
+/// another value is left to be reported as it is.
 fn descend<'a>(node: &'a mut Node, name: &str, place: &Place) -> Option<&'a mut Node> {
-    if !matches!(node.value, Value::Mapping(_)) {
+    if node.value == Value::Null {
         *node = Node {
             place: place.clone(),
             value: Value::Mapping(Vec::new()),

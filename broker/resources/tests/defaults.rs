@@ -9,7 +9,8 @@ fn the_default_configuration() {
         .iter()
         .map(|setting| format!("{} = {}", setting.path, setting.value))
         .collect();
-    insta::assert_snapshot!(lines.join("\n"));
+    let said = lines.join("\n");
+    insta::assert_snapshot!(said);
     assert!(
         settings
             .iter()

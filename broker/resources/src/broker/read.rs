@@ -159,7 +159,6 @@ fn chain(mut fields: Fields<'_>, report: &mut Report) -> Chain {
             "temporaryDiskTransferEnabled",
             "temporaryDiskTransferHighWatermarkPercent",
             "temporaryDiskTransferLowWatermarkPercent",
-            "temporaryMaxBackendMemUsagePercent",
         ],
         report,
     );

@@ -56,6 +56,8 @@ pub(crate) enum Reference {
     Off,
     /// That a document that names the listener must exist.
     Needed(Place),
+    /// Something that is no name, which is reported: the port is to have authentication.
+    Wrong,
     /// The name of the document.
     To(ResourceName, Place),
 }
@@ -137,19 +139,18 @@ fn port(name: &ResourceName, fields: &mut Fields<'_>, report: &mut Report) -> Op
     if let Some(field) = fields.take("protocol") {
         field.set_choice(&mut protocol, report);
     }
-    let tls = match fields.take("tls") {
-        // A port whose TLS cannot be read must not be open without it.
-        Some(field) => Some(tls::read(field, report)?),
-        None => None,
-    };
+    let tls = fields.take("tls").map(|field| tls::read(field, report));
     let mut own = fields.inner("catena", report);
     let endpoint = endpoint(fields, own.as_mut(), report);
     let mut found = Unresolved {
         listener: Listener {
             name: name.clone(),
-            endpoint: endpoint?,
+            // The port is refused if this is not there; what else is wrong is still told.
+            endpoint: endpoint
+                .clone()
+                .unwrap_or(Endpoint::Loopback(defaults::MQTT_PORT)),
             protocol,
-            tls,
+            tls: tls.clone().flatten(),
             access: Access::Anonymous,
             proxy_protocol: ProxyProtocol::Off,
             connections: None,
@@ -165,7 +166,9 @@ fn port(name: &ResourceName, fields: &mut Fields<'_>, report: &mut Report) -> Op
     if let Some(own) = own {
         extension(own, &mut found, report);
     }
-    Some(found)
+    // A port whose TLS cannot be read must not be open without it.
+    let usable = endpoint.is_some() && tls != Some(None);
+    usable.then_some(found)
 }
 
 fn reference(field: Option<Field<'_>>, report: &mut Report) -> Reference {
@@ -174,8 +177,7 @@ fn reference(field: Option<Field<'_>>, report: &mut Report) -> Reference {
     };
     match field.parsed(report, ResourceName::EXPECTED, ResourceName::parse) {
         Some(name) => Reference::To(name, field.place().clone()),
-        // Reported; the port is not to be taken for one without authentication.
-        None => Reference::Off,
+        None => Reference::Wrong,
     }
 }
 

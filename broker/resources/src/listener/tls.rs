@@ -59,65 +59,43 @@ choice! {
 
 /// Reads `tls`. `None` if it is wrong, which is then reported.
 pub(crate) fn read(field: Field<'_>, report: &mut Report) -> Option<Tls> {
-    let place = field.place().clone();
-    let path = field.path.clone();
     let mut fields = field.fields(report)?;
+    let setting = format!("{}.manual.secretRef", fields.setting);
     let mode = fields.take("mode");
     let manual = fields.take("manual");
     let automatic = fields.take_any("certManagerCertificateSpec", &["automatic"], report);
-    if let Some(field) = fields.take("keyVault") {
-        report.error(
-            field.place(),
-            &field.path,
-            "key vaults are not supported; use mode Manual",
-        );
+    let vault = fields.take("keyVault");
+    let (place, path) = (fields.place.clone(), fields.path.clone());
+    fields.finish(report);
+    if let Some(field) = vault {
+        let message = "key vaults are not supported; use mode Manual";
+        report.error(field.place(), &field.path, message);
+        return None;
     }
     let mode = match mode {
-        Some(field) => Some(field.choice::<TlsMode>(report)?),
+        Some(field) => field.choice(report)?,
         // The seed era has no mode: the field that is there says it.
-        None if manual.is_some() => Some(TlsMode::Manual),
-        None if automatic.is_some() => Some(TlsMode::Automatic),
-        None => None,
-    };
-    let manual_secret = manual
-        .and_then(|field| field.fields(report))
-        .and_then(|fields| secret_reference(fields, report));
-    let automatic_path = automatic
-        .as_ref()
-        .map(|field| (field.place().clone(), field.path.clone()));
-    let automatic_secret = automatic
-        .and_then(|field| field.fields(report))
-        .and_then(|fields| certificate_secret(fields, report));
-    fields.finish(report);
-    match mode {
+        None if manual.is_some() => TlsMode::Manual,
+        None if automatic.is_some() => TlsMode::Automatic,
         None => {
             report.error(&place, &path, "missing field \"mode\"");
-            None
+            return None;
         }
-        Some(TlsMode::Manual) => {
-            if manual_secret.is_none() {
-                report.error(&place, &path, "mode Manual needs manual.secretRef");
-            }
-            manual_secret.map(|secret| Tls::Manual { secret })
-        }
-        Some(TlsMode::Automatic) => {
-            let (place, path) = automatic_path.unwrap_or((place, path));
-            match automatic_secret {
-                None => {
-                    let message = "nothing makes certificates outside Kubernetes: name the \
-                                   secret to read (secretName), or use mode Manual";
-                    report.error(&place, &path, message);
-                    None
-                }
-                Some(secret) => {
-                    let message = "nothing renews this certificate outside Kubernetes: it is \
-                                   read from the secret as it is";
-                    report.note(&place, &path, message);
-                    Some(Tls::Manual { secret })
-                }
-            }
-        }
-    }
+    };
+    let (settings, name) = match mode {
+        TlsMode::Manual => (manual, "manual"),
+        TlsMode::Automatic => (automatic, "certManagerCertificateSpec"),
+    };
+    let Some(settings) = settings else {
+        let message = format!("mode {mode} needs a field \"{name}\"");
+        report.error(&place, &path, message);
+        return None;
+    };
+    let secret = match mode {
+        TlsMode::Manual => secret_reference(settings.fields(report)?, report)?,
+        TlsMode::Automatic => certificate_secret(settings, setting, report)?,
+    };
+    Some(Tls::Manual { secret })
 }
 
 /// `manual`.
@@ -129,7 +107,13 @@ fn secret_reference(mut fields: Fields<'_>, report: &mut Report) -> Option<Mater
 }
 
 /// `certManagerCertificateSpec`: checked as a whole, used for the name of its secret.
-fn certificate_secret(mut fields: Fields<'_>, report: &mut Report) -> Option<MaterialName> {
+fn certificate_secret(
+    field: Field<'_>,
+    setting: String,
+    report: &mut Report,
+) -> Option<MaterialName> {
+    let mut fields = field.fields(report)?;
+    let (place, path) = (fields.place.clone(), fields.path.clone());
     if let Some(mut issuer) = fields.inner("issuerRef", report) {
         for name in ["group", "name"] {
             if let Some(field) = issuer.take(name) {
@@ -154,7 +138,18 @@ fn certificate_secret(mut fields: Fields<'_>, report: &mut Report) -> Option<Mat
         san.finish(report);
     }
     fields.unused(&["secretNamespace"], report);
-    let field = fields.take("secretName");
+    let secret = fields.take("secretName");
     fields.finish(report);
-    field?.parsed(report, MaterialName::EXPECTED, MaterialName::parse)
+    let Some(secret) = secret else {
+        let message = "nothing makes certificates outside Kubernetes: name the secret to read \
+                       (secretName), or use mode Manual";
+        report.error(&place, &path, message);
+        return None;
+    };
+    let message = "nothing renews this certificate outside Kubernetes: it is read from the \
+                   secret as it is";
+    report.note(&place, &path, message);
+    secret
+        .named(setting)
+        .parsed(report, MaterialName::EXPECTED, MaterialName::parse)
 }
