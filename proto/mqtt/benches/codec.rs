@@ -3,6 +3,8 @@
 //! `cargo bench -p catena-mqtt` prints a table; the time of one operation is the best of several
 //! rounds, since noise only adds.
 
+#![expect(clippy::expect_used, reason = "a benchmark may stop")]
+
 use std::hint::black_box;
 use std::num::NonZeroU16;
 use std::time::Instant;

@@ -84,29 +84,8 @@ pub(crate) fn has_too_many_levels(bytes: &[u8], limits: &Limits) -> bool {
     bytes.len() >= levels_max && bytes.iter().filter(|byte| **byte == b'/').count() >= levels_max
 }
 
-/// Whether U+0000, `+` or `#` occurs, eight bytes at a time.
+/// Whether U+0000, `+` or `#` occurs.
 #[inline]
 fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
-    let Some(last) = bytes.last_chunk::<8>() else {
-        return bytes.iter().any(|byte| matches!(byte, 0 | b'+' | b'#'));
-    };
-    // The last eight bytes may overlap the chunks before them: nothing is left over.
-    let (chunks, _) = bytes.as_chunks::<8>();
-    let mut found = flags(u64::from_le_bytes(*last));
-    for chunk in chunks {
-        found |= flags(u64::from_le_bytes(*chunk));
-    }
-    found != 0
-}
-
-/// Non-zero if one of the eight bytes is U+0000, `+` or `#`.
-#[inline]
-const fn flags(word: u64) -> u64 {
-    /// Non-zero if a byte of `word` is zero.
-    const fn zero(word: u64) -> u64 {
-        word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
-    }
-    const PLUS: u64 = 0x2B2B_2B2B_2B2B_2B2B;
-    const HASH: u64 = 0x2323_2323_2323_2323;
-    zero(word) | zero(word ^ PLUS) | zero(word ^ HASH)
+    reader::any(bytes, |byte| (byte == 0) | (byte == b'+') | (byte == b'#'))
 }

@@ -92,11 +92,13 @@ impl<'a> Ack<'a> {
         body: &'a [u8],
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(body);
-        let packet_id = reader.packet_id()?;
-        if reader.is_empty() {
+        // Nearly all have the short form, which is the whole packet under MQTT 3.
+        if let [high, low] = body {
+            let packet_id = PacketId::try_from(u16::from_be_bytes([*high, *low]))?;
             return Ok(Self::success(packet_id));
         }
+        let mut reader = Reader::new(body);
+        let packet_id = reader.packet_id()?;
         if !version.is_v5() {
             return Err(DecodeError::malformed("bytes after the last field"));
         }
@@ -104,6 +106,7 @@ impl<'a> Ack<'a> {
     }
 
     /// Reason code, and properties unless the packet ends before them.
+    #[inline(never)]
     fn decode_rest(
         kind: AckKind,
         packet_id: PacketId,

@@ -68,7 +68,7 @@ impl<'a> Auth<'a> {
                 "AUTH without an authentication method",
             ));
         }
-        let count = section.user_properties() as usize;
+        let count = section.user_properties();
         auth.user_properties = UserProperties::within(section.whole(), count);
         Ok(auth)
     }

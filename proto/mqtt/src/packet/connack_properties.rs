@@ -84,7 +84,7 @@ impl<'a> ConnAckProperties<'a> {
         while let Some(property) = section.next()? {
             found.set(property);
         }
-        let count = section.user_properties() as usize;
+        let count = section.user_properties();
         found.user_properties = UserProperties::within(section.whole(), count);
         Ok(found)
     }

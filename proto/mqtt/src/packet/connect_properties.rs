@@ -76,7 +76,7 @@ impl<'a> ConnectProperties<'a> {
                 "authentication data without a method",
             ));
         }
-        let count = section.user_properties() as usize;
+        let count = section.user_properties();
         found.user_properties = UserProperties::within(section.whole(), count);
         Ok(found)
     }

@@ -71,7 +71,7 @@ impl<'a> Disconnect<'a> {
             }
         }
         reader.finish()?;
-        let count = section.user_properties() as usize;
+        let count = section.user_properties();
         disconnect.user_properties = UserProperties::within(section.whole(), count);
         Ok(disconnect)
     }

@@ -106,6 +106,7 @@ impl<'a> Packet<'a> {
     }
 
     /// The packets that do not come for every message.
+    #[inline(never)]
     fn decode_other(
         version: Version,
         first_byte: u8,

@@ -75,7 +75,17 @@ impl<'a> Publish<'a> {
             Qos::AtMostOnce => None,
             Qos::AtLeastOnce | Qos::ExactlyOnce => Some(reader.packet_id()?),
         };
-        let mut publish = Self {
+        let payload = match reader.rest() {
+            payload if !version.is_v5() => payload,
+            // No properties, which is the property length 0 [MQTT-2.2.2-1].
+            [0, payload @ ..] => payload,
+            _ => return Self::decode_properties(first_byte, topic, packet_id, reader, limits),
+        };
+        if topic.is_empty() {
+            return Err(EMPTY_TOPIC);
+        }
+        // Everything is in registers so far, and stored once.
+        Ok(Self {
             dup: first_byte & 0b1000 != 0,
             qos,
             retain: first_byte & 0b0001 != 0,
@@ -85,45 +95,31 @@ impl<'a> Publish<'a> {
             message_expiry: None,
             subscription_ids: SubscriptionIds::EMPTY,
             forwarded: Forwarded::EMPTY,
-            payload: &[],
-        };
-        if version.is_v5() {
-            match reader.rest() {
-                // No properties, which is the property length 0 [MQTT-2.2.2-1].
-                [0, payload @ ..] => publish.payload = payload,
-                _ => {
-                    publish.decode_properties(&mut reader, limits)?;
-                    publish.payload = reader.rest();
-                }
-            }
-        } else {
-            publish.payload = reader.rest();
-        }
-        if topic.is_empty() && publish.topic_alias.is_none() {
-            let reason = ReasonCode::ProtocolError;
-            return Err(DecodeError::new(
-                reason,
-                "empty topic name without a topic alias",
-            ));
-        }
-        Ok(publish)
+            payload,
+        })
     }
 
+    /// The rest of a PUBLISH that has properties.
+    #[inline(never)]
     fn decode_properties(
-        &mut self,
-        reader: &mut Reader<'a>,
+        first_byte: u8,
+        topic: &'a str,
+        packet_id: Option<PacketId>,
+        mut reader: Reader<'a>,
         limits: &Limits,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<Self, DecodeError> {
         const ALLOWED: PropertySet =
             PropertySet::of(&[0x01, 0x02, 0x03, 0x08, 0x09, 0x0B, 0x23, 0x26]);
         const REPEATABLE: PropertySet = PropertySet::of(&[0x0B, 0x26]);
-        let mut section = Section::open(reader, ALLOWED, limits)?.repeatable(REPEATABLE);
+        let mut section = Section::open(&mut reader, ALLOWED, limits)?.repeatable(REPEATABLE);
         let mut forwarded = ForwardedBuilder::default();
+        let mut topic_alias = None;
+        let mut message_expiry = None;
         let mut subscription_ids = 0;
         while let Some(property) = section.next()? {
             match property {
-                Property::MessageExpiryInterval(seconds) => self.message_expiry = Some(seconds),
-                Property::TopicAlias(alias) => self.topic_alias = Some(alias),
+                Property::MessageExpiryInterval(seconds) => message_expiry = Some(seconds),
+                Property::TopicAlias(alias) => topic_alias = Some(alias),
                 Property::SubscriptionIdentifier(_) => subscription_ids += 1,
                 _ => {
                     forwarded.add(section.position());
@@ -132,15 +128,24 @@ impl<'a> Publish<'a> {
             }
             forwarded.skip(section.position());
         }
-        self.forwarded = forwarded.finish(&section);
-        if subscription_ids > 0 {
-            let source = Source::Section(section.whole());
-            self.subscription_ids = SubscriptionIds {
-                source,
-                count: subscription_ids,
-            };
+        if topic.is_empty() && topic_alias.is_none() {
+            return Err(EMPTY_TOPIC);
         }
-        Ok(())
+        Ok(Self {
+            dup: first_byte & 0b1000 != 0,
+            qos: Qos::try_from(first_byte >> 1 & 0b11)?,
+            retain: first_byte & 0b0001 != 0,
+            topic,
+            packet_id,
+            topic_alias,
+            message_expiry,
+            subscription_ids: match subscription_ids {
+                0 => SubscriptionIds::EMPTY,
+                count => SubscriptionIds(Source::Section(count, section.whole())),
+            },
+            forwarded: forwarded.finish(&section),
+            payload: reader.rest(),
+        })
     }
 
     /// Appends the packet to `out`. Under MQTT 3 everything that needs properties is left out.
@@ -152,45 +157,47 @@ impl<'a> Publish<'a> {
     }
 }
 
+const EMPTY_TOPIC: DecodeError = DecodeError::new(
+    ReasonCode::ProtocolError,
+    "empty topic name without a topic alias",
+);
+
 /// The subscription identifiers of a PUBLISH, in their order.
 #[derive(Clone, Copy)]
-pub struct SubscriptionIds<'a> {
-    source: Source<'a>,
-    count: usize,
-}
+pub struct SubscriptionIds<'a>(Source<'a>);
 
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    /// A checked property section. Other properties may stand between.
-    Section(&'a [u8]),
+    /// So many within a checked property section. Other properties may stand between.
+    Section(u32, &'a [u8]),
     Numbers(&'a [u32]),
 }
 
 impl<'a> SubscriptionIds<'a> {
     /// None.
-    pub const EMPTY: Self = Self {
-        source: Source::Numbers(&[]),
-        count: 0,
-    };
+    pub const EMPTY: Self = Self(Source::Numbers(&[]));
 
     /// How many there are.
     #[inline]
     #[must_use]
     pub const fn count(&self) -> usize {
-        self.count
+        match self.0 {
+            Source::Section(count, _) => count as usize,
+            Source::Numbers(numbers) => numbers.len(),
+        }
     }
 
     /// Whether there are none.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.count() == 0
     }
 
     /// The identifiers, 1 to 268,435,455 each.
     pub fn iter(&self) -> impl Iterator<Item = u32> + Clone + use<'a> {
-        let (section, numbers) = match self.source {
-            Source::Section(section) => (section, [].as_slice()),
+        let (section, numbers) = match self.0 {
+            Source::Section(_, section) => (section, [].as_slice()),
             Source::Numbers(numbers) => ([].as_slice(), numbers),
         };
         let all = PropertySet::ALL;
@@ -218,16 +225,13 @@ impl Default for SubscriptionIds<'_> {
 
 impl<'a> From<&'a [u32]> for SubscriptionIds<'a> {
     fn from(numbers: &'a [u32]) -> Self {
-        Self {
-            source: Source::Numbers(numbers),
-            count: numbers.len(),
-        }
+        Self(Source::Numbers(numbers))
     }
 }
 
 impl PartialEq for SubscriptionIds<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.count == other.count && self.iter().eq(other.iter())
+        self.count() == other.count() && self.iter().eq(other.iter())
     }
 }
 

@@ -38,7 +38,7 @@ impl<'a> ReasonProperties<'a> {
                 reason_string = Some(text);
             }
         }
-        let count = section.user_properties() as usize;
+        let count = section.user_properties();
         let user_properties = UserProperties::within(section.whole(), count);
         Ok(Self {
             reason_string,

@@ -42,7 +42,7 @@ impl<'a> Subscribe<'a> {
                     subscription_id = Some(identifier);
                 }
             }
-            let count = section.user_properties() as usize;
+            let count = section.user_properties();
             user_properties = UserProperties::within(section.whole(), count);
         }
         let filters = SubscribeFilters::decode(version, reader, limits)?;

@@ -34,7 +34,7 @@ impl<'a> Unsubscribe<'a> {
         if version.is_v5() {
             let mut section = Section::open(&mut reader, ALLOWED, limits)?;
             while section.next()?.is_some() {}
-            let count = section.user_properties() as usize;
+            let count = section.user_properties();
             user_properties = UserProperties::within(section.whole(), count);
         }
         let filters = UnsubscribeFilters::decode(reader, limits)?;

@@ -119,7 +119,7 @@ impl<'a> Forwarded<'a> {
     #[inline]
     #[must_use]
     pub const fn user_properties(&self) -> UserProperties<'a> {
-        UserProperties::within(self.bytes, self.user_properties as usize)
+        UserProperties::within(self.bytes, self.user_properties)
     }
 }
 

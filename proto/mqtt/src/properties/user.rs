@@ -7,54 +7,49 @@ use crate::writer::Sink;
 
 /// User properties, in their order: decoded ones, or pairs that are to be written.
 #[derive(Clone, Copy)]
-pub struct UserProperties<'a> {
-    source: Source<'a>,
-    count: usize,
-}
+pub struct UserProperties<'a>(Source<'a>);
 
+/// Three words, since most packets carry none and pay for the size only.
 #[derive(Clone, Copy)]
 enum Source<'a> {
-    /// A checked property section. Other properties may stand between.
-    Section(&'a [u8]),
+    /// So many within a checked property section. Other properties may stand between.
+    Section(u32, &'a [u8]),
     Pairs(&'a [(&'a str, &'a str)]),
 }
 
 impl<'a> UserProperties<'a> {
     /// None.
-    pub const EMPTY: Self = Self {
-        source: Source::Pairs(&[]),
-        count: 0,
-    };
+    pub const EMPTY: Self = Self(Source::Pairs(&[]));
 
     /// The user properties among the checked properties of `section`.
     #[inline]
-    pub(crate) const fn within(section: &'a [u8], count: usize) -> Self {
-        Self {
-            source: Source::Section(section),
-            count,
-        }
+    pub(crate) const fn within(section: &'a [u8], count: u32) -> Self {
+        Self(Source::Section(count, section))
     }
 
     /// How many there are.
     #[inline]
     #[must_use]
     pub const fn count(&self) -> usize {
-        self.count
+        match self.0 {
+            Source::Section(count, _) => count as usize,
+            Source::Pairs(pairs) => pairs.len(),
+        }
     }
 
     /// Whether there are none.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.count() == 0
     }
 
     /// Name and value of each, in order.
     #[must_use]
     pub const fn iter(&self) -> UserPropertiesIter<'a> {
         UserPropertiesIter {
-            source: self.source,
-            left: self.count,
+            source: self.0,
+            left: self.count(),
         }
     }
 
@@ -81,16 +76,13 @@ impl Default for UserProperties<'_> {
 
 impl<'a> From<&'a [(&'a str, &'a str)]> for UserProperties<'a> {
     fn from(pairs: &'a [(&'a str, &'a str)]) -> Self {
-        Self {
-            source: Source::Pairs(pairs),
-            count: pairs.len(),
-        }
+        Self(Source::Pairs(pairs))
     }
 }
 
 impl PartialEq for UserProperties<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.count == other.count && self.iter().eq(other.iter())
+        self.count() == other.count() && self.iter().eq(other.iter())
     }
 }
 
@@ -129,7 +121,7 @@ impl<'a> Iterator for UserPropertiesIter<'a> {
                 *pairs = rest;
                 Some(*first)
             }
-            Source::Section(section) => loop {
+            Source::Section(_, section) => loop {
                 let mut reader = Reader::new(section);
                 // Checked when the packet was decoded, so neither of these ends the iteration.
                 let id = reader.u8().ok()?;

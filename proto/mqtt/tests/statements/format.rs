@@ -40,7 +40,7 @@ fn strings_are_utf8_without_surrogates() {
 fn strings_have_no_nul() {
     refuse(V5, 0x30, b"\0\x03a\0b\0", MalformedPacket);
     refuse(V311, 0x30, b"\0\x03a\0b", MalformedPacket);
-    // Behind the first eight bytes too, where the topic is checked by words.
+    // Behind the first eight bytes too, where many are checked at once.
     refuse(V311, 0x30, b"\0\x0aabcdefghi\0", MalformedPacket);
     refuse(V5, 0x82, b"\0\x01\0\0\x03a\0b\0", MalformedPacket);
     refuse(V311, 0xA2, b"\0\x01\0\x01\0", MalformedPacket);
