@@ -1,0 +1,428 @@
+//! The machine: takes entries in order and hands each to the part that it concerns.
+
+use catena_types::{
+    Digest, Digester, Entry, Fault, FrontendId, Machine, Moment, Reader, RoutingVersion, Stamp,
+    Truncated, Writer, invariant,
+};
+
+use crate::asks::Asks;
+use crate::sessions::{ConnectionEnd, Inbound, Sessions};
+use crate::topics::{AckRun, Topics};
+use crate::{
+    Ask, AttachmentIndex, Command, Origin, Outbox, Publish, Receiver, Reply, Request, Settings,
+    What,
+};
+
+/// One partition.
+#[derive(Debug)]
+pub struct Partition {
+    settings: Settings,
+    time: Moment,
+    stamp: Stamp,
+    routing: RoutingVersion,
+    asks: Asks,
+    sessions: Sessions,
+    topics: Topics,
+}
+
+/// What a handler may touch besides its own part of the state.
+pub(crate) struct Context<'a> {
+    /// The partition's settings.
+    pub(crate) settings: &'a Settings,
+    /// Partition time of the entry being applied.
+    pub(crate) time: Moment,
+    /// The stamp of the entry being applied.
+    pub(crate) stamp: Stamp,
+    /// What is asked of other chains.
+    pub(crate) asks: &'a mut Asks,
+    /// Where consequences go.
+    pub(crate) out: &'a mut Outbox,
+}
+
+/// Numbers for metrics. Counters only grow; they are not part of the replicated state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Sessions, connected or not.
+    pub sessions: u64,
+    /// Sessions with a connection.
+    pub connected: u64,
+    /// Sessions that outlive their connection.
+    pub persistent: u64,
+    /// Sessions that ended because their expiry interval had passed.
+    pub sessions_expired: u64,
+    /// Wills kept, waiting ones included.
+    pub wills: u64,
+    /// Bytes of their bodies.
+    pub will_bytes: u64,
+    /// QoS 2 messages received and not released.
+    pub half_finished: u64,
+    /// Asks that other chains have not done.
+    pub asks: u64,
+    /// Bodies stored, each once.
+    pub messages: u64,
+    /// Bytes of stored bodies and queue entries, by the partition's accounting.
+    pub bytes: u64,
+    /// Queue entries.
+    pub queued: u64,
+    /// Retained messages.
+    pub retained: u64,
+    /// Bytes of their bodies.
+    pub retained_bytes: u64,
+    /// Topics known: with messages, retained or cached recipients.
+    pub topics: u64,
+    /// Sessions with an attachment here.
+    pub attachments: u64,
+    /// Share groups with members here.
+    pub share_groups: u64,
+    /// Messages dropped from the head of a full queue.
+    pub dropped_oldest: u64,
+    /// Messages that expired in a queue or as retained.
+    pub dropped_expired: u64,
+    /// Publishes refused because the memory pool is above its mark.
+    pub refused_memory: u64,
+    /// QoS 0 messages dropped for the same reason.
+    pub dropped_memory: u64,
+    /// Retained messages refused because there are too many.
+    pub refused_retained: u64,
+    /// Sessions refused because there are too many.
+    pub refused_sessions: u64,
+    /// QoS 0 messages dropped because the session is offline.
+    pub dropped_offline: u64,
+}
+
+impl Stats {
+    /// Adds another partition's numbers.
+    pub fn add(&mut self, more: &Self) {
+        self.sessions += more.sessions;
+        self.connected += more.connected;
+        self.persistent += more.persistent;
+        self.sessions_expired += more.sessions_expired;
+        self.wills += more.wills;
+        self.will_bytes += more.will_bytes;
+        self.half_finished += more.half_finished;
+        self.asks += more.asks;
+        self.messages += more.messages;
+        self.bytes += more.bytes;
+        self.queued += more.queued;
+        self.retained += more.retained;
+        self.retained_bytes += more.retained_bytes;
+        self.topics += more.topics;
+        self.attachments += more.attachments;
+        self.share_groups += more.share_groups;
+        self.dropped_oldest += more.dropped_oldest;
+        self.dropped_expired += more.dropped_expired;
+        self.refused_memory += more.refused_memory;
+        self.dropped_memory += more.dropped_memory;
+        self.refused_retained += more.refused_retained;
+        self.refused_sessions += more.refused_sessions;
+        self.dropped_offline += more.dropped_offline;
+    }
+}
+
+impl Partition {
+    /// An empty partition.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            time: Moment::ZERO,
+            stamp: Stamp::default(),
+            routing: RoutingVersion::default(),
+            asks: Asks::default(),
+            sessions: Sessions::new(&settings),
+            topics: Topics::new(&settings),
+        }
+    }
+
+    /// Whether the log already has the topic's recipients by the newest routing it names.
+    pub fn knows_recipients(&mut self, topic: &str) -> bool {
+        self.topics.knows_recipients(topic)
+    }
+
+    /// A topic whose recipients should be forgotten, if more are kept than allowed.
+    pub fn forgettable(&mut self) -> Option<Box<str>> {
+        self.topics.forgettable(&self.settings)
+    }
+
+    /// Pushes a QoS 0 message without RETAIN to whoever is attached: at the tail, unreplicated.
+    /// `false` if it must be a command instead, so that it does not overtake a retained replay.
+    pub fn push(&mut self, publish: &Publish<'_>, now: Moment) -> bool {
+        self.topics.push(&self.settings, publish, now)
+    }
+
+    /// Lends the frontend what it may take, oldest first per session, until all is taken or its
+    /// receivers say [`crate::Taken::NotNow`].
+    ///
+    /// # Errors
+    /// A [`Fault`] if the partition's own bookkeeping is broken.
+    pub fn take(
+        &mut self,
+        frontend: FrontendId,
+        receiver: &mut impl Receiver,
+    ) -> Result<(), Fault> {
+        self.topics.take(frontend, receiver)
+    }
+
+    /// Lets a frontend take again from a queue that had answered [`crate::Taken::NotNow`].
+    pub fn resume(&mut self, attachment: AttachmentIndex, session: catena_types::SessionId) {
+        self.topics.resume(attachment, session);
+    }
+
+    /// The frontends that something waits for, each once; cleared by the call.
+    pub fn woken(&mut self, each: impl FnMut(FrontendId)) {
+        self.topics.woken(each);
+    }
+
+    /// The routing version that the log has reached.
+    pub fn routing_version(&self) -> RoutingVersion {
+        self.routing
+    }
+
+    /// An ask that is not done yet.
+    pub fn ask(&self, number: u64) -> Option<&Ask> {
+        self.asks.find(number)
+    }
+
+    /// All asks that are not done, ascending: a new tail sends them again.
+    pub fn open_asks(&self) -> impl Iterator<Item = u64> + '_ {
+        self.asks.numbers()
+    }
+
+    /// When the next `Tick` is due.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        let both = [self.sessions.next_deadline(), self.topics.next_deadline()];
+        both.into_iter().flatten().min()
+    }
+
+    /// Partition time: that of the last entry.
+    pub fn time(&self) -> Moment {
+        self.time
+    }
+
+    /// Numbers for metrics.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            asks: self.asks.numbers().count() as u64,
+            ..Stats::default()
+        };
+        self.sessions.add_stats(&mut stats);
+        self.topics.add_stats(&mut stats);
+        stats
+    }
+
+    /// Checks every documented invariant of the state.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found.
+    #[cfg(any(test, feature = "validate"))]
+    pub fn validate(&self) -> Result<(), Fault> {
+        self.sessions.validate(&self.asks)?;
+        self.topics.validate(&self.settings)
+    }
+
+    fn parts<'a>(&'a mut self, out: &'a mut Outbox) -> Parts<'a> {
+        let context = Context {
+            settings: &self.settings,
+            time: self.time,
+            stamp: self.stamp,
+            asks: &mut self.asks,
+            out,
+        };
+        Parts {
+            context,
+            sessions: &mut self.sessions,
+            topics: &mut self.topics,
+        }
+    }
+}
+
+/// The state, taken apart for one entry.
+struct Parts<'a> {
+    context: Context<'a>,
+    sessions: &'a mut Sessions,
+    topics: &'a mut Topics,
+}
+
+impl Parts<'_> {
+    /// Requests about topics; the others go on to the sessions.
+    fn request(mut self, origin: Origin, request: Request<'_>) -> Result<(), Fault> {
+        let context = &mut self.context;
+        match request {
+            Request::Publish(publish) => self.topics.publish(context, origin, &publish),
+            Request::Attach {
+                session,
+                attachment,
+            } => {
+                self.topics.attach(context, session, attachment)?;
+                context.out.reply(origin, Reply::Done);
+                Ok(())
+            }
+            Request::Detach {
+                session,
+                generation,
+                first_unsent,
+            } => {
+                self.topics
+                    .detach(context, session, generation, first_unsent)?;
+                context.out.reply(origin, Reply::Done);
+                Ok(())
+            }
+            Request::Ack {
+                session,
+                generation,
+                attachment,
+                from,
+                count,
+                phase,
+            } => {
+                let run = AckRun {
+                    session,
+                    generation,
+                    attachment,
+                    from,
+                    count,
+                    phase,
+                };
+                let current = self.topics.ack(context, &run)?;
+                context
+                    .out
+                    .reply(origin, if current { Reply::Done } else { Reply::Stale });
+                Ok(())
+            }
+            other => self.session_request(origin, other),
+        }
+    }
+
+    fn session_request(mut self, origin: Origin, request: Request<'_>) -> Result<(), Fault> {
+        let (context, sessions) = (&mut self.context, self.sessions);
+        match request {
+            Request::Connect(connect) => sessions.connect(context, origin, &connect),
+            Request::Disconnect {
+                session,
+                generation,
+                will,
+                expiry_seconds,
+            } => {
+                let end = ConnectionEnd {
+                    session,
+                    generation,
+                    will,
+                    expiry_seconds,
+                };
+                sessions.disconnect(context, origin, end)
+            }
+            Request::Closed {
+                session,
+                generation,
+            } => sessions.closed(context, origin, session, generation),
+            Request::Range {
+                session,
+                generation,
+                partition,
+            } => sessions.range(context, origin, session, generation, partition),
+            Request::Subscribe(subscribe) => sessions.subscribe(context, origin, *subscribe),
+            Request::Unsubscribe {
+                session,
+                generation,
+                filters,
+            } => sessions.unsubscribe(context, origin, session, generation, &filters),
+            Request::Receive {
+                session,
+                generation,
+                packet_id,
+                publish,
+            } => {
+                let key = Inbound::new(session, generation, packet_id);
+                sessions.receive(context, origin, key, &publish)
+            }
+            Request::Release {
+                session,
+                generation,
+                packet_id,
+            } => {
+                let key = Inbound::new(session, generation, packet_id);
+                sessions.release(context, origin, key)
+            }
+            Request::Publish(_)
+            | Request::Attach { .. }
+            | Request::Detach { .. }
+            | Request::Ack { .. } => Err(Fault::new("topics keep their requests", String::new())),
+        }
+    }
+}
+
+impl Machine for Partition {
+    type Command<'a> = Command<'a>;
+    type Outbox = Outbox;
+
+    fn apply(&mut self, entry: Entry<Command<'_>>, out: &mut Outbox) -> Result<(), Fault> {
+        invariant!(
+            entry.time >= self.time,
+            "partition time never falls",
+            last = self.time
+        );
+        self.time = entry.time;
+        self.stamp = entry.stamp;
+        let Command { origin, what } = entry.command;
+        match what {
+            What::Request(request) => self.parts(out).request(origin, request),
+            What::Publish(publish) => {
+                let mut parts = self.parts(out);
+                parts.topics.publish(&mut parts.context, origin, &publish)
+            }
+            What::Recipients { topic, recipients } => self.topics.recipients(topic, recipients),
+            What::Forget { topic } => self.topics.forget(topic),
+            What::Routing { version, changes } => {
+                invariant!(
+                    version >= self.routing,
+                    "routing versions rise",
+                    last = self.routing
+                );
+                self.routing = version;
+                let mut parts = self.parts(out);
+                parts.topics.routing(&mut parts.context, changes)
+            }
+            What::Done { ask, outcome } => {
+                let ask = self.asks.finish(ask)?;
+                let mut parts = self.parts(out);
+                parts.sessions.done(&mut parts.context, &ask, outcome)
+            }
+            What::Tick => {
+                let mut parts = self.parts(out);
+                parts.sessions.tick(&mut parts.context)?;
+                parts.topics.tick(&mut parts.context)
+            }
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        let mut bytes = Vec::new();
+        self.snapshot(&mut bytes);
+        let mut digester = Digester::new();
+        digester.bytes(&bytes);
+        digester.finish()
+    }
+
+    fn snapshot(&self, out: &mut Vec<u8>) {
+        let mut writer = Writer::new(out);
+        self.settings.write(&mut writer);
+        writer.u64(self.time.nanos());
+        writer.u64(self.stamp.number());
+        writer.u64(self.routing.number());
+        self.asks.write(&mut writer);
+        self.sessions.write(&mut writer);
+        self.topics.write(&mut writer);
+    }
+
+    fn restore(reader: &mut Reader<'_>) -> Result<Self, Truncated> {
+        let settings = Settings::read(reader)?;
+        Ok(Self {
+            settings,
+            time: Moment::from_nanos(reader.u64()?),
+            stamp: Stamp::new(reader.u64()?),
+            routing: RoutingVersion::new(reader.u64()?),
+            asks: Asks::read(reader)?,
+            sessions: Sessions::read(&settings, reader)?,
+            topics: Topics::read(&settings, reader)?,
+        })
+    }
+}

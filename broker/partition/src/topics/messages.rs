@@ -1,0 +1,206 @@
+//! Stored messages: each body once, freed when the last queue entry or retained topic lets go.
+
+use catena_mqtt::Qos;
+use catena_types::{Fault, Moment, Stamp, invariant};
+use slab::Slab;
+
+use super::limits::MESSAGE_BYTES;
+use crate::Publish;
+
+/// A place in [`Messages`].
+pub(crate) type MessageIndex = u32;
+
+/// A stored message.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The passed-on properties, then the payload.
+    body: Box<[u8]>,
+    /// When it was ordered: unique within the partition, so also its name in snapshots.
+    pub(crate) stamp: Stamp,
+    /// When it expires, in partition time.
+    pub(crate) expires: Moment,
+    /// Its topic.
+    pub(crate) topic: u32,
+    /// Its recipients, as a set; [`super::sets::EMPTY`] if it is only retained.
+    pub(crate) set: u32,
+    /// Queue entries and retained topics that refer to it.
+    pub(crate) references: u32,
+    properties_len: u32,
+    /// At which QoS it was published.
+    pub(crate) qos: Qos,
+    /// Whether it was published with RETAIN.
+    pub(crate) retain: bool,
+}
+
+impl Message {
+    /// The encoded properties that are passed on unchanged.
+    pub(crate) fn properties(&self) -> &[u8] {
+        &self.body[..self.properties_len as usize]
+    }
+
+    /// The payload.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.body[self.properties_len as usize..]
+    }
+
+    /// Bytes of properties and payload.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.body.len() as u64
+    }
+
+    /// When it expires, if ever.
+    pub(crate) fn expiry(&self) -> Option<Moment> {
+        (self.expires != Moment::NEVER).then_some(self.expires)
+    }
+
+    /// From the parts of a snapshot; nobody refers to it yet.
+    pub(super) fn from_parts(parts: &MessageParts<'_>) -> Self {
+        Self {
+            body: [parts.properties, parts.payload].concat().into(),
+            stamp: parts.stamp,
+            expires: parts.expires,
+            topic: parts.topic,
+            set: parts.set,
+            references: 0,
+            properties_len: parts.properties.len() as u32,
+            qos: parts.qos,
+            retain: parts.retain,
+        }
+    }
+}
+
+/// What a snapshot says of a message.
+pub(super) struct MessageParts<'a> {
+    pub(super) stamp: Stamp,
+    pub(super) expires: Moment,
+    pub(super) topic: u32,
+    pub(super) set: u32,
+    pub(super) qos: Qos,
+    pub(super) retain: bool,
+    pub(super) properties: &'a [u8],
+    pub(super) payload: &'a [u8],
+}
+
+/// The stored messages of a partition.
+#[derive(Debug, Default)]
+pub(crate) struct Messages {
+    slab: Slab<Message>,
+    bytes: u64,
+}
+
+impl Messages {
+    /// Stores a message that nobody refers to yet.
+    pub(crate) fn store(&mut self, publish: &Publish<'_>, order: Order) -> MessageIndex {
+        let properties_len: usize = publish.properties.iter().map(|part| part.len()).sum();
+        let mut body = Vec::with_capacity(properties_len + publish.payload.len());
+        for part in publish.properties {
+            body.extend_from_slice(part);
+        }
+        body.extend_from_slice(publish.payload);
+        self.insert(Message {
+            body: body.into_boxed_slice(),
+            stamp: order.stamp,
+            expires: order.expires,
+            topic: order.topic,
+            set: order.set,
+            references: 0,
+            properties_len: properties_len as u32,
+            qos: publish.qos,
+            retain: publish.retain,
+        })
+    }
+
+    pub(super) fn insert(&mut self, message: Message) -> MessageIndex {
+        self.bytes += message.body_bytes() + MESSAGE_BYTES;
+        self.slab.insert(message) as MessageIndex
+    }
+
+    /// The message at `index`.
+    pub(crate) fn at(&self, index: MessageIndex) -> Option<&Message> {
+        self.slab.get(index as usize)
+    }
+
+    /// Adds references.
+    pub(crate) fn refer(&mut self, index: MessageIndex, count: u32) -> Result<(), Fault> {
+        let message = self.slab.get_mut(index as usize);
+        invariant!(
+            message.is_some(),
+            "a referenced message is stored",
+            index = index
+        );
+        if let Some(message) = message {
+            message.references += count;
+        }
+        Ok(())
+    }
+
+    /// Takes one reference back. The message comes out if it was the last.
+    pub(crate) fn release(&mut self, index: MessageIndex) -> Result<Option<Message>, Fault> {
+        let Some(message) = self.slab.get_mut(index as usize) else {
+            return Err(Fault::new(
+                "a released message is stored",
+                format!("index={index}"),
+            ));
+        };
+        invariant!(
+            message.references > 0,
+            "a released message was referenced",
+            index = index
+        );
+        message.references -= 1;
+        if message.references > 0 {
+            return Ok(None);
+        }
+        let message = self.slab.remove(index as usize);
+        self.bytes -= message.body_bytes() + MESSAGE_BYTES;
+        if self.slab.is_empty() && self.slab.capacity() > 4096 {
+            self.slab.shrink_to_fit();
+        }
+        Ok(Some(message))
+    }
+
+    /// Bytes by the partition's accounting.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many are stored.
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// All messages with their indices, in no meaningful order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (MessageIndex, &Message)> {
+        self.slab
+            .iter()
+            .map(|(index, message)| (index as MessageIndex, message))
+    }
+}
+
+/// Where a message stands in the order of things.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order {
+    /// Its stamp.
+    pub(crate) stamp: Stamp,
+    /// When it expires.
+    pub(crate) expires: Moment,
+    /// Its topic.
+    pub(crate) topic: u32,
+    /// Its recipients.
+    pub(crate) set: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_record_stays_small() {
+        // Of the 200 bytes that a queued message of 64 may cost, with entry, table and allocator.
+        assert!(
+            size_of::<Option<Message>>() <= 56,
+            "{}",
+            size_of::<Option<Message>>()
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! Topic names: each stored once while it has messages, a retained message or cached recipients.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use slab::Slab;
+
+use super::messages::MessageIndex;
+use super::sets::{NONE, SetIndex};
+
+/// A place in [`Names`].
+pub(crate) type TopicIndex = u32;
+
+/// What is known of a topic.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// Its recipients as last matched, or [`NONE`].
+    pub(crate) set: SetIndex,
+    /// The wildcard epoch of that match; a later one makes it stale.
+    pub(crate) epoch: u32,
+    /// Its retained message.
+    pub(crate) retained: Option<MessageIndex>,
+    /// Stored messages and pushes that name it.
+    pub(crate) references: u32,
+}
+
+impl Topic {
+    /// Nothing needs it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.set == NONE && self.retained.is_none() && self.references == 0
+    }
+}
+
+/// The topics of a partition, by name.
+#[derive(Debug)]
+pub(crate) struct Names {
+    slab: Slab<Topic>,
+    table: HashTable<TopicIndex>,
+    hasher: FixedState,
+    /// The topic found last: publishes come in runs.
+    last: TopicIndex,
+    /// Where the search for a topic to forget goes on.
+    hand: usize,
+}
+
+impl Names {
+    /// No topics. The seed keeps clients from choosing names that collide.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            slab: Slab::new(),
+            table: HashTable::new(),
+            hasher: FixedState::with_seed(seed),
+            last: 0,
+            hand: 0,
+        }
+    }
+
+    /// The place of a topic that is known.
+    pub(crate) fn find(&mut self, name: &str) -> Option<TopicIndex> {
+        if self
+            .slab
+            .get(self.last as usize)
+            .is_some_and(|topic| &*topic.name == name)
+        {
+            return Some(self.last);
+        }
+        let hash = self.hasher.hash_one(name);
+        let found = self.table.find(hash, |&index| {
+            self.slab
+                .get(index as usize)
+                .is_some_and(|topic| &*topic.name == name)
+        });
+        let index = *found?;
+        self.last = index;
+        Some(index)
+    }
+
+    /// The place of a topic, made if it is new.
+    pub(crate) fn find_or_insert(&mut self, name: &str) -> TopicIndex {
+        if let Some(index) = self.find(name) {
+            return index;
+        }
+        let topic = Topic {
+            name: name.into(),
+            set: NONE,
+            epoch: 0,
+            retained: None,
+            references: 0,
+        };
+        let index = self.slab.insert(topic) as TopicIndex;
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        self.table
+            .insert_unique(self.hasher.hash_one(name), index, |&other| {
+                slab.get(other as usize)
+                    .map_or(0, |topic| hasher.hash_one(&*topic.name))
+            });
+        self.last = index;
+        index
+    }
+
+    /// The topic at `index`.
+    pub(crate) fn at(&self, index: TopicIndex) -> Option<&Topic> {
+        self.slab.get(index as usize)
+    }
+
+    /// The topic at `index`.
+    pub(crate) fn at_mut(&mut self, index: TopicIndex) -> Option<&mut Topic> {
+        self.slab.get_mut(index as usize)
+    }
+
+    /// Drops the topic at `index` if nothing needs it.
+    pub(crate) fn remove_if_idle(&mut self, index: TopicIndex) {
+        if !self.slab.get(index as usize).is_some_and(Topic::is_idle) {
+            return;
+        }
+        let topic = self.slab.remove(index as usize);
+        let hash = self.hasher.hash_one(&*topic.name);
+        if let Ok(entry) = self.table.find_entry(hash, |&other| other == index) {
+            entry.remove();
+        }
+        if self.slab.is_empty() && self.slab.capacity() > 4096 {
+            self.slab.shrink_to_fit();
+            self.table.shrink_to(0, |_| 0);
+        }
+    }
+
+    /// How many topics are known.
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// A topic that is kept only for its recipients, searched from where the last search ended.
+    pub(crate) fn next_forgettable(&mut self) -> Option<&Topic> {
+        const STEPS: usize = 64;
+        for _ in 0..STEPS {
+            let at = self.hand;
+            self.hand = if at + 1 < self.slab.capacity() {
+                at + 1
+            } else {
+                0
+            };
+            let forgettable = self.slab.get(at).is_some_and(|topic| {
+                topic.set != NONE && topic.retained.is_none() && topic.references == 0
+            });
+            if forgettable {
+                return self.slab.get(at);
+            }
+        }
+        None
+    }
+
+    /// All topics with their indices, in no meaningful order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TopicIndex, &Topic)> {
+        self.slab
+            .iter()
+            .map(|(index, topic)| (index as TopicIndex, topic))
+    }
+}

@@ -1,0 +1,276 @@
+//! The topics side as a whole, and what every handler needs of it.
+
+use catena_mqtt::Qos;
+use catena_types::{Fault, FrontendId, Moment, SessionId};
+
+use super::attached::Attached;
+use super::groups::Groups;
+use super::limits::ENTRY_BYTES;
+use super::messages::{MessageIndex, Messages};
+use super::names::{Names, TopicIndex};
+use super::outward::Outward;
+use super::queue::{QueueEntry, Source};
+use super::replay::Replays;
+use super::retained::Retained;
+use super::sets::{NONE, Sets};
+use crate::partition::Context;
+use crate::{AttachmentIndex, QueueStrategy, Settings, Stats};
+
+/// Topics, messages, queues, retained messages and share groups.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    pub(super) names: Names,
+    pub(super) messages: Messages,
+    pub(super) sets: Sets,
+    pub(super) attached: Attached,
+    pub(super) groups: Groups,
+    pub(super) retained: Retained,
+    pub(super) replays: Replays,
+    pub(super) entries: u64,
+    /// Raised by every change of a wildcard subscription: older matches are stale.
+    pub(super) epoch: u32,
+    pub(super) outward: Outward,
+    pub(super) counts: Stats,
+}
+
+impl Topics {
+    /// Nothing.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            names: Names::new(settings.hash_seed),
+            messages: Messages::default(),
+            sets: Sets::default(),
+            attached: Attached::new(settings.hash_seed),
+            groups: Groups::default(),
+            retained: Retained::default(),
+            replays: Replays::default(),
+            entries: 0,
+            epoch: 0,
+            outward: Outward::default(),
+            counts: Stats::default(),
+        }
+    }
+
+    /// Whether the log has the topic's recipients and no later change made them stale.
+    pub(crate) fn knows_recipients(&mut self, topic: &str) -> bool {
+        let Some(index) = self.names.find(topic) else {
+            return false;
+        };
+        let topic = self.names.at(index);
+        topic.is_some_and(|topic| topic.set != NONE && topic.epoch == self.epoch)
+    }
+
+    /// A topic to forget, if more are kept for their recipients alone than allowed.
+    pub(crate) fn forgettable(&mut self, settings: &Settings) -> Option<Box<str>> {
+        let cached = self.names.len().saturating_sub(self.retained.len());
+        if cached <= settings.cached_topics_max as usize {
+            return None;
+        }
+        self.names
+            .next_forgettable()
+            .map(|topic| (&*topic.name).into())
+    }
+
+    /// Lets a frontend take again from a queue that it had refused to take from.
+    pub(crate) fn resume(&mut self, attachment: AttachmentIndex, session: SessionId) {
+        let Some(index) = self.attached.find_at(attachment.0, session) else {
+            return;
+        };
+        if let Some((_, queue)) = self.attached.queue_mut(index) {
+            queue.stalled = false;
+        }
+        self.mark_ready(index);
+    }
+
+    /// The frontends that something waits for.
+    pub(crate) fn woken(&mut self, each: impl FnMut(FrontendId)) {
+        self.outward.woken(each);
+    }
+
+    /// When the next `Tick` is due.
+    pub(crate) fn next_deadline(&self) -> Option<Moment> {
+        self.retained.next_expiry()
+    }
+
+    /// Bytes of messages, entries and retained topics, by the partition's accounting.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.messages.bytes() + self.entries * ENTRY_BYTES + self.retained.bytes()
+    }
+
+    /// Adds this side's numbers.
+    pub(crate) fn add_stats(&self, stats: &mut Stats) {
+        stats.messages = self.messages.len() as u64;
+        stats.bytes = self.bytes();
+        stats.queued = self.entries;
+        stats.retained = self.retained.len() as u64;
+        stats.retained_bytes = self.retained.body_bytes();
+        stats.topics = self.names.len() as u64;
+        stats.attachments = self.attached.len() as u64;
+        stats.share_groups = self.groups.len() as u64;
+        stats.dropped_oldest = self.counts.dropped_oldest;
+        stats.dropped_expired = self.counts.dropped_expired;
+        stats.refused_memory = self.counts.refused_memory;
+        stats.dropped_memory = self.counts.dropped_memory;
+        stats.refused_retained = self.counts.refused_retained;
+        stats.dropped_offline = self.counts.dropped_offline;
+    }
+
+    /// Appends a message to a session's queue; the caller has counted the reference. Gives way to
+    /// the queue limit first.
+    pub(super) fn enqueue(
+        &mut self,
+        context: &Context<'_>,
+        index: u32,
+        entry: QueueEntry,
+        body_bytes: u64,
+    ) -> Result<(), Fault> {
+        let limit = context.settings.queue;
+        if limit.strategy == QueueStrategy::DropOldest {
+            self.make_room(context, index, body_bytes)?;
+        }
+        let window = u64::from(context.settings.placement.packet_ids_per_range());
+        let Some((record, queue)) = self.attached.queue_for(index) else {
+            return Err(Fault::new(
+                "a recipient has a record",
+                format!("index={index}"),
+            ));
+        };
+        queue.push(entry, body_bytes);
+        self.entries += 1;
+        if !record.online {
+            return Ok(());
+        }
+        if queue.handed == queue.next() - 1 && queue.handed < queue.base + window {
+            queue.handed += 1;
+            queue.waiting_bytes -= body_bytes;
+        }
+        if !queue.ready && !queue.stalled && queue.taken < queue.handed {
+            queue.ready = true;
+            let frontend = record.frontend;
+            self.outward.waiting(frontend).ready.push(index);
+        }
+        Ok(())
+    }
+
+    /// Drops the oldest entries that were not handed out until one more fits the limit.
+    fn make_room(&mut self, context: &Context<'_>, index: u32, more: u64) -> Result<(), Fault> {
+        let limit = context.settings.queue;
+        while let Some(queue) = self.attached.queue(index) {
+            let length = queue.next() - queue.handed;
+            let full = length >= limit.length_max
+                || queue.waiting_bytes.saturating_add(more) > limit.bytes_max;
+            if !full || length == 0 {
+                return Ok(());
+            }
+            let oldest = queue.handed;
+            self.skip_unhanded(index)?;
+            if self.drop_entry(context, index, oldest)? {
+                self.counts.dropped_oldest += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes over the oldest entry that was not handed out.
+    fn skip_unhanded(&mut self, index: u32) -> Result<(), Fault> {
+        let messages = &self.messages;
+        let Some((_, queue)) = self.attached.queue_mut(index) else {
+            return Ok(());
+        };
+        let bytes = queue
+            .at(queue.handed)
+            .filter(|entry| !entry.is_released())
+            .and_then(|entry| messages.at(entry.message()))
+            .map_or(0, |message| message.body_bytes());
+        queue.waiting_bytes = queue.waiting_bytes.saturating_sub(bytes);
+        if queue.taken == queue.handed {
+            queue.taken += 1;
+        }
+        queue.handed += 1;
+        Ok(())
+    }
+
+    /// Releases one position of a queue with everything that hangs on it. Whether it was there.
+    pub(super) fn drop_entry(
+        &mut self,
+        context: &Context<'_>,
+        index: u32,
+        position: u64,
+    ) -> Result<bool, Fault> {
+        let _ = context;
+        let Some((_, queue)) = self.attached.queue_mut(index) else {
+            return Ok(false);
+        };
+        let Some(entry) = queue.release(position) else {
+            return Ok(false);
+        };
+        let empty = queue.entries.is_empty();
+        if empty {
+            self.attached.drop_empty_queue(index);
+        }
+        self.let_go(entry)?;
+        Ok(true)
+    }
+
+    /// Gives back what a released entry referred to.
+    pub(super) fn let_go(&mut self, entry: QueueEntry) -> Result<(), Fault> {
+        self.entries -= 1;
+        match entry.source() {
+            Source::Recipient { .. } => {}
+            Source::Shared { group } => self.groups.entry_gone(group)?,
+            Source::Replay { replay } => self.replays.entry_gone(replay)?,
+        }
+        self.release_message(entry.message())
+    }
+
+    /// Takes one reference of a message back and frees what only it needed.
+    pub(super) fn release_message(&mut self, index: MessageIndex) -> Result<(), Fault> {
+        if let Some(message) = self.messages.release(index)? {
+            self.sets.release(message.set)?;
+            self.release_topic(message.topic);
+        }
+        Ok(())
+    }
+
+    /// Takes one reference of a topic back.
+    pub(super) fn release_topic(&mut self, index: TopicIndex) {
+        if let Some(topic) = self.names.at_mut(index) {
+            topic.references = topic.references.saturating_sub(1);
+            self.names.remove_if_idle(index);
+        }
+    }
+
+    /// Puts a queue with something to take into its frontend's ready list.
+    pub(super) fn mark_ready(&mut self, index: u32) {
+        let Some((record, queue)) = self.attached.queue_mut(index) else {
+            return;
+        };
+        if !record.online || queue.ready || queue.stalled || queue.taken >= queue.handed {
+            return;
+        }
+        queue.ready = true;
+        let frontend = record.frontend;
+        self.outward.waiting(frontend).ready.push(index);
+    }
+
+    /// Hands out to a session what its window allows now.
+    pub(super) fn hand_out(&mut self, context: &Context<'_>, index: u32) {
+        let window = u64::from(context.settings.placement.packet_ids_per_range());
+        let messages = &self.messages;
+        if let Some((record, queue)) = self.attached.queue_mut(index)
+            && record.online
+        {
+            queue.hand_out(window, |entry| {
+                messages
+                    .at(entry.message())
+                    .map_or(0, |message| message.body_bytes())
+            });
+        }
+        self.mark_ready(index);
+    }
+
+    /// The QoS at which a message goes to a subscription [MQTT-3.8.4-8].
+    pub(super) fn granted(published: Qos, subscribed: Qos) -> Qos {
+        published.min(subscribed)
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the topics side through the whole machine: entries in, deliveries out.
+
+mod ack;
+mod harness;
+mod publish;
+mod queue_limit;
+mod retained;
+mod share;
+mod snapshot;
