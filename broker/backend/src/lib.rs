@@ -1,1 +1,13 @@
-//! The replicas of this node: runs partitions and the routing table inline.
+//! The replicas of this node. Partitions are run inline by whoever has work for them: no thread of
+//! their own, one lock per batch, never two at once.
+//!
+//! Start reading at [`Backend`], the in-process port; then `replica.rs`, a chain of one.
+
+mod backend;
+mod carry_out;
+mod replica;
+mod routes;
+mod stats;
+
+pub use backend::{Backend, Options, Wake};
+pub use stats::Stats;

@@ -1,0 +1,118 @@
+//! What partitions ask of each other and of the routing table: done after their lock is released,
+//! in the order they asked.
+
+use std::collections::VecDeque;
+
+use catena_partition::{AskOutcome, Asked, Origin};
+use catena_types::{Fault, FrontendId, Moment, PartitionId, PartitionSet};
+
+use crate::backend::Backend;
+use crate::replica::Task;
+
+impl Backend {
+    /// Carries out tasks until there are none. Each takes one partition's lock at a time.
+    pub(crate) fn carry_out(
+        &self,
+        mut tasks: VecDeque<Task>,
+        caller: Option<FrontendId>,
+        now: Moment,
+    ) {
+        while let Some(task) = tasks.pop_front() {
+            match task {
+                Task::Ask(asker, number) => self.ask(asker, number, &mut tasks, caller, now),
+                Task::Done(asker, number, outcome) => {
+                    let more = &mut tasks;
+                    self.with(asker, more, caller, |replica| {
+                        replica.done(number, outcome, now);
+                    });
+                }
+            }
+        }
+    }
+
+    fn ask(
+        &self,
+        asker: PartitionId,
+        number: u64,
+        tasks: &mut VecDeque<Task>,
+        caller: Option<FrontendId>,
+        now: Moment,
+    ) {
+        let Some(what) = self.asked(asker, number) else {
+            return;
+        };
+        let outcome = match &*what {
+            Asked::Publish(publish) => {
+                let target = self.placement().partition_of(&publish.topic);
+                let origin = Origin::Partition(asker, number);
+                self.with(target, tasks, caller, |replica| {
+                    replica.publish(self.routes(), origin, &publish.borrow(), now);
+                });
+                return;
+            }
+            Asked::Subscribe {
+                session,
+                attachment,
+                subscription_id,
+                filters,
+            } => {
+                let routed =
+                    self.routes()
+                        .subscribe(*session, *attachment, *subscription_id, filters);
+                routed.map(|routed| {
+                    self.log_routing(&routed.partitions, tasks, caller, now);
+                    AskOutcome::Subscribed {
+                        version: routed.version,
+                        codes: routed.codes,
+                        partitions: routed.partitions,
+                    }
+                })
+            }
+            Asked::Unsubscribe { session, filters } => {
+                let routed = self.routes().unsubscribe(*session, filters);
+                routed.map(|routed| {
+                    self.log_routing(&routed.partitions, tasks, caller, now);
+                    AskOutcome::Unsubscribed {
+                        codes: routed.codes,
+                    }
+                })
+            }
+            Asked::EndSession { session } => self.routes().end_session(*session).map(|all| {
+                self.log_routing(&all, tasks, caller, now);
+                AskOutcome::Ended
+            }),
+        };
+        match outcome {
+            Ok(outcome) => tasks.push_back(Task::Done(asker, number, outcome)),
+            Err(fault) => routing_fault(&fault),
+        }
+    }
+
+    /// Has every partition concerned log the newest routing version: only then may the client be
+    /// told, so that no later publish misses the subscription.
+    fn log_routing(
+        &self,
+        partitions: &PartitionSet,
+        tasks: &mut VecDeque<Task>,
+        caller: Option<FrontendId>,
+        now: Moment,
+    ) {
+        for partition in partitions.iter() {
+            self.with(partition, tasks, caller, |replica| {
+                self.routes().read(|table| replica.catch_up(table, now));
+            });
+        }
+        if self.routes().is_crowded() {
+            for partition in self.placement().all() {
+                self.with(partition, tasks, caller, |replica| {
+                    self.routes().read(|table| replica.catch_up(table, now));
+                });
+            }
+            self.routes().forget_logged();
+        }
+    }
+}
+
+fn routing_fault(fault: &Fault) {
+    tracing::error!(reason = %fault, "routing table stopped");
+}

@@ -1,0 +1,312 @@
+//! A chain of one: head and tail of a partition at once. The head stamps and matches; the tail
+//! applies, answers and hands out.
+
+use catena_mqtt::{Qos, ReasonCode};
+use catena_partition::{
+    AskOutcome, Command, Effect, GroupRecipient, IdRun, Notice, Numbered, Origin, Outbox, Own,
+    Partition, Publish, Receiver, Recipient, RecipientList, Reply, Request, RequestNumber,
+    RoutingChange, Settings, What,
+};
+use catena_routing::Matches;
+use catena_types::{
+    Entry, Fault, FrontendId, Machine, Moment, PartitionId, RoutingVersion, Seq, Stamp,
+};
+
+use crate::routes::{Routes, Table};
+
+/// One partition's only replica.
+pub(crate) struct Replica {
+    pub(crate) partition: Partition,
+    id: PartitionId,
+    seq: u64,
+    stamp: u64,
+    out: Outbox,
+    mail: Vec<Vec<Mail>>,
+    matches: Matches,
+    list: RecipientList,
+    changes: Vec<RoutingChange>,
+    fault: Option<Fault>,
+}
+
+/// What waits for a frontend besides deliveries.
+enum Mail {
+    Reply(RequestNumber, Reply),
+    Notice(Notice),
+}
+
+/// What other chains have to do for this one, in order.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Carry out an ask.
+    Ask(PartitionId, u64),
+    /// Report what came of an ask.
+    Done(PartitionId, u64, AskOutcome),
+}
+
+impl Replica {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            partition: Partition::new(settings),
+            id: settings.id,
+            seq: 0,
+            stamp: 0,
+            out: Outbox::default(),
+            mail: Vec::new(),
+            matches: Matches::default(),
+            list: RecipientList::default(),
+            changes: Vec::new(),
+            fault: None,
+        }
+    }
+
+    /// The broken invariant that stopped this replica, if any.
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
+    /// Runs requests of a frontend in order.
+    pub(crate) fn run(
+        &mut self,
+        routes: &Routes,
+        frontend: FrontendId,
+        requests: &[Numbered<'_>],
+        now: Moment,
+    ) {
+        for numbered in requests {
+            let origin = Origin::Frontend(frontend, numbered.number);
+            match &numbered.request {
+                Request::Publish(publish) => self.publish(routes, origin, publish, now),
+                other => self.apply(origin, What::Request(other.clone()), now),
+            }
+            if self.fault.is_some() {
+                self.out.reply(origin, unavailable(&numbered.request));
+            }
+        }
+    }
+
+    /// Orders a publish: matches its topic if the log does not have the recipients yet.
+    pub(crate) fn publish(
+        &mut self,
+        routes: &Routes,
+        origin: Origin,
+        publish: &Publish<'_>,
+        now: Moment,
+    ) {
+        if !self.partition.knows_recipients(publish.topic) {
+            self.match_topic(routes, publish.topic, now);
+        }
+        let volatile = publish.qos == Qos::AtMostOnce && !publish.retain;
+        if volatile && self.partition.push(publish, now) {
+            self.out
+                .reply(origin, Reply::Published(ReasonCode::Success));
+            return;
+        }
+        self.apply(origin, What::Publish(*publish), now);
+    }
+
+    fn match_topic(&mut self, routes: &Routes, topic: &str, now: Moment) {
+        routes.read(|table| {
+            // The table may be newer than what the log names: first log what it brings.
+            self.catch_up(table, now);
+            table.routing.matching(topic, &mut self.matches);
+        });
+        let mut list = std::mem::take(&mut self.list);
+        fill(&mut list, &self.matches);
+        self.apply(
+            Origin::Nobody,
+            What::Recipients {
+                topic,
+                recipients: &list,
+            },
+            now,
+        );
+        self.list = list;
+        if let Some(forgotten) = self.partition.forgettable() {
+            self.apply(Origin::Nobody, What::Forget { topic: &forgotten }, now);
+        }
+    }
+
+    /// Logs the changes of the routing table that the log does not have yet.
+    pub(crate) fn catch_up(&mut self, table: &Table, now: Moment) {
+        let reached = self.partition.routing_version();
+        if reached >= table.version() {
+            return;
+        }
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.clear();
+        changes.extend(table.changes_since(reached, self.id).cloned());
+        let version = table.version();
+        if changes.is_empty() {
+            // Nothing for this partition: the version alone is not worth an entry of its own, but
+            // must be known, so that the table can forget old changes.
+            self.note_version(version, now);
+        } else {
+            let what = What::Routing {
+                version,
+                changes: &changes,
+            };
+            self.apply(Origin::Nobody, what, now);
+        }
+        self.changes = changes;
+        table.logged(self.id, version);
+    }
+
+    fn note_version(&mut self, version: RoutingVersion, now: Moment) {
+        self.apply(
+            Origin::Nobody,
+            What::Routing {
+                version,
+                changes: &[],
+            },
+            now,
+        );
+    }
+
+    /// Applies what another chain has done.
+    pub(crate) fn done(&mut self, ask: u64, outcome: AskOutcome, now: Moment) {
+        self.apply(Origin::Nobody, What::Done { ask, outcome }, now);
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, now: Moment) {
+        // A tick is paced: what is left over is due at once, with requests in between.
+        if self
+            .partition
+            .next_deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
+            self.apply(Origin::Nobody, What::Tick, now);
+        }
+    }
+
+    fn apply(&mut self, origin: Origin, what: What<'_>, now: Moment) {
+        if self.fault.is_some() {
+            return;
+        }
+        self.seq += 1;
+        // Unique and rising, whatever the clock does.
+        self.stamp = now.nanos().max(self.stamp + 1);
+        let entry = Entry {
+            seq: Seq::new(self.seq),
+            stamp: Stamp::new(self.stamp),
+            time: now.max(self.partition.time()),
+            command: Command { origin, what },
+        };
+        if let Err(fault) = self.partition.apply(entry, &mut self.out) {
+            self.stop(fault);
+        }
+    }
+
+    /// Fail-stop: this partition refuses everything from here on; the process goes on.
+    fn stop(&mut self, fault: Fault) {
+        tracing::error!(partition = %self.id, reason = %fault, "partition stopped");
+        self.fault = Some(fault);
+    }
+
+    /// Lends a frontend what is there for it.
+    pub(crate) fn lend(&mut self, frontend: FrontendId, receiver: &mut impl Receiver) {
+        if let Some(mail) = self.mail.get_mut(usize::from(frontend.number())) {
+            for mail in mail.drain(..) {
+                match mail {
+                    Mail::Reply(number, reply) => receiver.reply(number, reply),
+                    Mail::Notice(notice) => receiver.notice(notice),
+                }
+            }
+        }
+        if let Err(fault) = self.partition.take(frontend, receiver) {
+            self.stop(fault);
+        }
+    }
+
+    /// Sorts the outbox: mail for frontends, tasks for other chains.
+    pub(crate) fn sort(&mut self, tasks: &mut impl Extend<Task>, mut wake: impl FnMut(FrontendId)) {
+        for effect in self.out.effects.drain(..) {
+            let (frontend, mail) = match effect {
+                Effect::Reply(Origin::Frontend(frontend, number), reply) => {
+                    (frontend, Mail::Reply(number, reply))
+                }
+                Effect::Reply(Origin::Partition(asker, ask), reply) => {
+                    if let Reply::Published(reason) = reply {
+                        let outcome = AskOutcome::Published(reason);
+                        tasks.extend([Task::Done(asker, ask, outcome)]);
+                    }
+                    continue;
+                }
+                Effect::Reply(Origin::Nobody, _) => continue,
+                Effect::Notice(frontend, notice) => (frontend, Mail::Notice(notice)),
+                Effect::Ask { number } => {
+                    tasks.extend([Task::Ask(self.id, number)]);
+                    continue;
+                }
+            };
+            let index = usize::from(frontend.number());
+            if index >= self.mail.len() {
+                self.mail.resize_with(index + 1, Vec::new);
+            }
+            if self.mail[index].is_empty() {
+                wake(frontend);
+            }
+            self.mail[index].push(mail);
+        }
+        self.partition.woken(wake);
+    }
+}
+
+/// The refusal of a stopped partition.
+fn unavailable(request: &Request<'_>) -> Reply {
+    match request {
+        Request::Publish(_) | Request::Receive { .. } => {
+            Reply::Published(ReasonCode::UnspecifiedError)
+        }
+        Request::Connect(_) => Reply::ConnectRefused(ReasonCode::ServerUnavailable),
+        _ => Reply::Stale,
+    }
+}
+
+/// Turns what the table has matched into what enters the log.
+fn fill(list: &mut RecipientList, matches: &Matches) {
+    list.recipients.clear();
+    list.groups.clear();
+    list.ids.clear();
+    for found in matches.recipients() {
+        let ids = run(&mut list.ids, found.subscription_ids);
+        let own = match found.own {
+            catena_routing::Own::Same => Own::Same,
+            catena_routing::Own::Excluded => Own::Excluded,
+            catena_routing::Own::Merge {
+                qos,
+                retain_as_published,
+                subscription_ids,
+            } => {
+                let ids = run(&mut list.ids, subscription_ids);
+                Own::Only {
+                    qos,
+                    retain_as_published,
+                    ids,
+                }
+            }
+        };
+        list.recipients.push(Recipient {
+            session: found.session,
+            qos: found.qos,
+            retain_as_published: found.retain_as_published,
+            ids,
+            own,
+        });
+    }
+    for shared in matches.shared() {
+        let filter = format!("$share/{}/{}", shared.name, shared.filter);
+        list.groups.push(GroupRecipient {
+            filter: filter.into(),
+        });
+    }
+}
+
+fn run(all: &mut Vec<u32>, ids: &[u32]) -> IdRun {
+    let start = all.len() as u32;
+    all.extend_from_slice(ids);
+    IdRun {
+        start,
+        count: ids.len() as u32,
+    }
+}
