@@ -252,7 +252,7 @@ impl Parts<'_> {
                 session,
                 attachment,
             } => {
-                self.topics.attach(context, session, attachment)?;
+                self.topics.attach_known(context, session, attachment)?;
                 context.out.reply(origin, Reply::Done);
                 Ok(())
             }

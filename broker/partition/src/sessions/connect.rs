@@ -4,7 +4,7 @@ use catena_mqtt::ReasonCode;
 use catena_types::{Fault, Generation, PartitionSet, SessionId, invariant};
 
 use super::record::{Newcomer, Session, State};
-use super::state::{Sessions, reach};
+use super::state::Sessions;
 use crate::partition::Context;
 use crate::{Connect, Connected, Notice, Origin, Reply};
 
@@ -146,12 +146,17 @@ impl Sessions {
         session.generation = generation;
         session.state = State::of(&newcomer);
         session.will = newcomer.will;
+        if session.subscribing > 0 {
+            // Which partitions the filters on their way can match is not known yet, and who asked
+            // is gone. So the new connection attaches wherever they might.
+            session.partitions = PartitionSet::first(ctx.settings.placement.partitions());
+        }
         let connected = Connected {
             session: id,
             generation,
             present: true,
             ranges: session.ranges.clone(),
-            partitions: reach(session, ctx.settings),
+            partitions: session.partitions,
         };
         ctx.out
             .reply(newcomer.origin, Reply::Connected(Box::new(connected)));

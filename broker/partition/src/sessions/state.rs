@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use catena_types::{Fault, Moment, PartitionSet, SessionId, invariant};
+use catena_types::{Fault, Moment, SessionId, invariant};
 
 use super::record::{HalfFinished, KeptWill, Session, State};
 use super::table::Table;
@@ -209,16 +209,5 @@ impl Counts {
                     .and_then(|newcomer| newcomer.will.as_deref()),
             );
         }
-    }
-}
-
-/// Where a session may have deliveries, as far as this partition can know.
-pub(super) fn reach(session: &Session, settings: &Settings) -> PartitionSet {
-    if session.subscribing > 0 {
-        // Which partitions the filters on their way can match is not known yet. The connection
-        // that asked is gone, so the new one attaches wherever they might.
-        PartitionSet::first(settings.placement.partitions())
-    } else {
-        session.partitions
     }
 }

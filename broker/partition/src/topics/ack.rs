@@ -90,6 +90,20 @@ impl Topics {
         Ok(())
     }
 
+    /// `Attach`: of sessions that have something here. Others come with their first subscription,
+    /// so that an `Attach` on its way when the session ends leaves nothing behind.
+    pub(crate) fn attach_known(
+        &mut self,
+        context: &mut Context<'_>,
+        session: SessionId,
+        attachment: Attachment,
+    ) -> Result<(), Fault> {
+        match self.attached.find(session) {
+            Some(_) => self.attach(context, session, attachment),
+            None => Ok(()),
+        }
+    }
+
     /// A connection takes the session's deliveries from here on: what it had not acknowledged
     /// first, in the original order [MQTT-4.4.0-1] [MQTT-4.6.0-1].
     pub(crate) fn attach(

@@ -114,7 +114,12 @@ impl Harness {
     fn pass(&mut self, seconds: u64) -> Vec<Effect> {
         let end = self.now.plus_seconds(seconds);
         let mut effects = Vec::new();
-        while let Some(due) = self.sessions.next_deadline().filter(|due| *due <= end) {
+        for ticks in 0.. {
+            let due = self.sessions.next_deadline();
+            let Some(due) = due.filter(|due| *due <= end) else {
+                break;
+            };
+            assert!(ticks < 100, "each tick does something");
             self.now = self.now.max(due);
             effects.extend(self.tick());
         }
