@@ -107,9 +107,22 @@ impl<'a> Reader<'a> {
     pub(crate) fn string(&mut self) -> Result<&'a str, DecodeError> {
         let bytes = self.binary()?;
         if any(bytes, |byte| byte == 0) {
-            return Err(DecodeError::malformed("U+0000 in a string"));
+            return Err(NUL);
         }
         text(bytes)
+    }
+
+    /// Reads a string without giving it out: what is all ASCII needs no second look.
+    #[inline]
+    pub(crate) fn check_string(&mut self) -> Result<(), DecodeError> {
+        let bytes = self.binary()?;
+        if any(bytes, |byte| (byte == 0) | (byte >= 0x80)) {
+            if bytes.contains(&0) {
+                return Err(NUL);
+            }
+            text(bytes)?;
+        }
+        Ok(())
     }
 
     /// Fails unless everything has been read.
@@ -122,6 +135,8 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+const NUL: DecodeError = DecodeError::malformed("U+0000 in a string");
 
 /// Checks that `bytes` are well-formed UTF-8, which excludes surrogates.
 #[inline]

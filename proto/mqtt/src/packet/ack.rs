@@ -85,34 +85,36 @@ impl<'a> Ack<'a> {
         }
     }
 
+    /// `wrap` puts the packet where it is wanted, so that it is built there.
     #[inline]
-    pub(super) fn decode(
+    pub(super) fn decode_into<T>(
+        kind: AckKind,
+        version: Version,
+        body: &'a [u8],
+        limits: &Limits,
+        wrap: impl FnOnce(Self) -> T,
+    ) -> Result<T, DecodeError> {
+        // Nearly all have the short form, which is the whole packet under MQTT 3.
+        if let [high, low] = body {
+            let packet_id = PacketId::try_from(u16::from_be_bytes([*high, *low]))?;
+            return Ok(wrap(Self::success(packet_id)));
+        }
+        Self::decode_long(kind, version, body, limits).map(wrap)
+    }
+
+    /// With reason code, and properties unless the packet ends before them.
+    #[inline(never)]
+    fn decode_long(
         kind: AckKind,
         version: Version,
         body: &'a [u8],
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
-        // Nearly all have the short form, which is the whole packet under MQTT 3.
-        if let [high, low] = body {
-            let packet_id = PacketId::try_from(u16::from_be_bytes([*high, *low]))?;
-            return Ok(Self::success(packet_id));
-        }
         let mut reader = Reader::new(body);
         let packet_id = reader.packet_id()?;
         if !version.is_v5() {
             return Err(DecodeError::malformed("bytes after the last field"));
         }
-        Self::decode_rest(kind, packet_id, reader, limits)
-    }
-
-    /// Reason code, and properties unless the packet ends before them.
-    #[inline(never)]
-    fn decode_rest(
-        kind: AckKind,
-        packet_id: PacketId,
-        mut reader: Reader<'a>,
-        limits: &Limits,
-    ) -> Result<Self, DecodeError> {
         let reason = ReasonCode::try_from(reader.u8()?)?;
         if !kind.allows(reason) {
             return Err(DecodeError::protocol(

@@ -93,13 +93,13 @@ impl<'a> Packet<'a> {
     ) -> Result<Self, DecodeError> {
         frame::check_first_byte(first_byte)?;
         match first_byte >> 4 {
-            PUBLISH => Publish::decode_body(version, first_byte, body, limits).map(Self::Publish),
-            PUBACK => Ack::decode(AckKind::PubAck, version, body, limits).map(Self::PubAck),
-            PUBREC => Ack::decode(AckKind::PubRec, version, body, limits).map(Self::PubRec),
-            PUBCOMP => Ack::decode(AckKind::PubComp, version, body, limits).map(Self::PubComp),
+            PUBLISH => Publish::decode_into(version, first_byte, body, "", limits, Self::Publish),
+            PUBACK => Ack::decode_into(AckKind::PubAck, version, body, limits, Self::PubAck),
+            PUBREC => Ack::decode_into(AckKind::PubRec, version, body, limits, Self::PubRec),
+            PUBCOMP => Ack::decode_into(AckKind::PubComp, version, body, limits, Self::PubComp),
             PUBREL => {
                 check_dup(version, first_byte)?;
-                Ack::decode(AckKind::PubRel, version, body, limits).map(Self::PubRel)
+                Ack::decode_into(AckKind::PubRel, version, body, limits, Self::PubRel)
             }
             _ => Self::decode_other(version, first_byte, body, limits),
         }

@@ -7,7 +7,7 @@ use crate::error::{DecodeError, EncodeError};
 use crate::frame;
 use crate::limits::Limits;
 use crate::packet_id::PacketId;
-use crate::properties::{Forwarded, ForwardedBuilder, Property, PropertySet, Section};
+use crate::properties::{self, Forwarded, ForwardedBuilder, Property, PropertySet, Section};
 use crate::qos::Qos;
 use crate::reader::Reader;
 use crate::reason::ReasonCode;
@@ -53,24 +53,49 @@ impl<'a> Publish<'a> {
         body: &'a [u8],
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
-        frame::check_first_byte(first_byte)?;
-        if first_byte >> 4 != super::PUBLISH {
-            return Err(DecodeError::protocol("not a PUBLISH"));
-        }
-        Self::decode_body(version, first_byte, body, limits)
+        Self::decode_after("", version, first_byte, body, limits)
     }
 
-    /// For a first byte that is already checked.
+    /// Decodes a PUBLISH whose topic may be known: `known_topic` is the topic of an earlier PUBLISH
+    /// of the same connection, or empty. If it comes again, it is not checked again, which saves
+    /// two thirds of the time.
+    ///
+    /// # Errors
+    /// What is wrong with the packet.
     #[inline]
-    pub(super) fn decode_body(
+    pub fn decode_after(
+        known_topic: &'a str,
         version: Version,
         first_byte: u8,
         body: &'a [u8],
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
+        frame::check_first_byte(first_byte)?;
+        if first_byte >> 4 != super::PUBLISH {
+            return Err(DecodeError::protocol("not a PUBLISH"));
+        }
+        Self::decode_into(version, first_byte, body, known_topic, limits, |publish| {
+            publish
+        })
+    }
+
+    /// For a first byte that is already checked. `wrap` puts the packet where it is wanted, so
+    /// that it is built there: moving it costs as much as decoding it.
+    #[inline]
+    pub(super) fn decode_into<T>(
+        version: Version,
+        first_byte: u8,
+        body: &'a [u8],
+        known_topic: &'a str,
+        limits: &Limits,
+        wrap: impl FnOnce(Self) -> T,
+    ) -> Result<T, DecodeError> {
         let mut reader = Reader::new(body);
         let qos = Qos::try_from(first_byte >> 1 & 0b11)?;
-        let topic = topic::decode(reader.binary()?, limits)?;
+        let topic = match reader.binary()? {
+            bytes if bytes == known_topic.as_bytes() => known_topic,
+            bytes => topic::decode(bytes, limits)?,
+        };
         let packet_id = match qos {
             Qos::AtMostOnce => None,
             Qos::AtLeastOnce | Qos::ExactlyOnce => Some(reader.packet_id()?),
@@ -79,13 +104,14 @@ impl<'a> Publish<'a> {
             payload if !version.is_v5() => payload,
             // No properties, which is the property length 0 [MQTT-2.2.2-1].
             [0, payload @ ..] => payload,
-            _ => return Self::decode_properties(first_byte, topic, packet_id, reader, limits),
+            _ => {
+                return Self::decode_rest(first_byte, topic, packet_id, reader, limits, wrap);
+            }
         };
         if topic.is_empty() {
             return Err(EMPTY_TOPIC);
         }
-        // Everything is in registers so far, and stored once.
-        Ok(Self {
+        Ok(wrap(Self {
             dup: first_byte & 0b1000 != 0,
             qos,
             retain: first_byte & 0b0001 != 0,
@@ -96,18 +122,19 @@ impl<'a> Publish<'a> {
             subscription_ids: SubscriptionIds::EMPTY,
             forwarded: Forwarded::EMPTY,
             payload,
-        })
+        }))
     }
 
-    /// The rest of a PUBLISH that has properties.
+    /// Properties and payload.
     #[inline(never)]
-    fn decode_properties(
+    fn decode_rest<T>(
         first_byte: u8,
         topic: &'a str,
         packet_id: Option<PacketId>,
         mut reader: Reader<'a>,
         limits: &Limits,
-    ) -> Result<Self, DecodeError> {
+        wrap: impl FnOnce(Self) -> T,
+    ) -> Result<T, DecodeError> {
         const ALLOWED: PropertySet =
             PropertySet::of(&[0x01, 0x02, 0x03, 0x08, 0x09, 0x0B, 0x23, 0x26]);
         const REPEATABLE: PropertySet = PropertySet::of(&[0x0B, 0x26]);
@@ -116,12 +143,16 @@ impl<'a> Publish<'a> {
         let mut topic_alias = None;
         let mut message_expiry = None;
         let mut subscription_ids = 0;
-        while let Some(property) = section.next()? {
-            match property {
-                Property::MessageExpiryInterval(seconds) => message_expiry = Some(seconds),
-                Property::TopicAlias(alias) => topic_alias = Some(alias),
-                Property::SubscriptionIdentifier(_) => subscription_ids += 1,
+        while let Some(id) = section.next_id()? {
+            match id {
+                0x02 => message_expiry = Some(section.reader().u32()?),
+                0x23 => topic_alias = Some(properties::topic_alias(section.reader())?),
+                0x0B => {
+                    properties::subscription_identifier(section.reader())?;
+                    subscription_ids += 1;
+                }
                 _ => {
+                    section.check_value(id)?;
                     forwarded.add(section.position());
                     continue;
                 }
@@ -131,7 +162,7 @@ impl<'a> Publish<'a> {
         if topic.is_empty() && topic_alias.is_none() {
             return Err(EMPTY_TOPIC);
         }
-        Ok(Self {
+        Ok(wrap(Self {
             dup: first_byte & 0b1000 != 0,
             qos: Qos::try_from(first_byte >> 1 & 0b11)?,
             retain: first_byte & 0b0001 != 0,
@@ -145,7 +176,7 @@ impl<'a> Publish<'a> {
             },
             forwarded: forwarded.finish(&section),
             payload: reader.rest(),
-        })
+        }))
     }
 
     /// Appends the packet to `out`. Under MQTT 3 everything that needs properties is left out.

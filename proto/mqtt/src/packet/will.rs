@@ -70,11 +70,12 @@ impl<'a> Will<'a> {
         const ALLOWED: PropertySet = PropertySet::of(&[0x01, 0x02, 0x03, 0x08, 0x09, 0x18, 0x26]);
         let mut section = Section::open(reader, ALLOWED, limits)?;
         let mut forwarded = ForwardedBuilder::default();
-        while let Some(property) = section.next()? {
-            match property {
-                Property::MessageExpiryInterval(seconds) => self.message_expiry = Some(seconds),
-                Property::WillDelayInterval(seconds) => self.delay_seconds = seconds,
+        while let Some(id) = section.next_id()? {
+            match id {
+                0x02 => self.message_expiry = Some(section.reader().u32()?),
+                0x18 => self.delay_seconds = section.reader().u32()?,
                 _ => {
+                    section.check_value(id)?;
                     forwarded.add(section.position());
                     continue;
                 }

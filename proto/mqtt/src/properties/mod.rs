@@ -10,5 +10,5 @@ pub use property::Property;
 pub use user::{UserProperties, UserPropertiesIter};
 
 pub(crate) use forwarded::Builder as ForwardedBuilder;
-pub(crate) use property::PropertySet;
+pub(crate) use property::{PropertySet, subscription_identifier, topic_alias};
 pub(crate) use section::Section;

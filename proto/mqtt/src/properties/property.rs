@@ -103,6 +103,24 @@ impl<'a> Property<'a> {
         })
     }
 
+    /// Reads the value of the property `id` only to check it, as [`read`](Self::read) would.
+    #[inline]
+    pub(super) fn check(
+        id: u8,
+        reader: &mut Reader<'a>,
+        limits: &Limits,
+    ) -> Result<(), DecodeError> {
+        match id {
+            0x26 => {
+                reader.check_string()?;
+                reader.check_string()
+            }
+            0x03 => reader.check_string(),
+            0x09 => reader.binary().map(|_| ()),
+            _ => Self::read(id, reader, limits).map(|_| ()),
+        }
+    }
+
     /// The properties that no PUBLISH has.
     fn read_connection_property(id: u8, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(match id {
@@ -226,7 +244,7 @@ fn response_topic<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<&'a st
     Ok(name)
 }
 
-fn subscription_identifier(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
+pub(crate) fn subscription_identifier(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
     match reader.variable_byte_integer()? {
         0 => Err(DecodeError::protocol("subscription identifier 0")),
         identifier => Ok(identifier),
@@ -234,7 +252,7 @@ fn subscription_identifier(reader: &mut Reader<'_>) -> Result<u32, DecodeError> 
 }
 
 /// Never zero [MQTT-3.3.2-8].
-fn topic_alias(reader: &mut Reader<'_>) -> Result<NonZeroU16, DecodeError> {
+pub(crate) fn topic_alias(reader: &mut Reader<'_>) -> Result<NonZeroU16, DecodeError> {
     NonZeroU16::new(reader.u16()?).ok_or(DecodeError::new(
         ReasonCode::TopicAliasInvalid,
         "topic alias 0",

@@ -60,6 +60,16 @@ impl<'a, 'l> Section<'a, 'l> {
     /// The next property, or `None` at the end.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Property<'a>>, DecodeError> {
+        match self.next_id()? {
+            Some(id) => Property::read(id, &mut self.reader, self.limits).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The identifier of the next property, or `None` at the end. Its value has to be read by
+    /// [`reader`](Self::reader) or [`check_value`](Self::check_value).
+    #[inline]
+    pub(crate) fn next_id(&mut self) -> Result<Option<u8>, DecodeError> {
         if self.reader.is_empty() {
             return Ok(None);
         }
@@ -74,17 +84,26 @@ impl<'a, 'l> Section<'a, 'l> {
             return Err(DecodeError::protocol("property more than once"));
         }
         self.seen.insert(id);
-        let property = Property::read(id, &mut self.reader, self.limits)?;
-        if matches!(property, Property::UserProperty(..)) {
+        if USER_PROPERTY.contains(id) {
             self.user_properties += 1;
             if self.user_properties > self.limits.user_properties_max {
-                return Err(DecodeError::new(
-                    ReasonCode::PacketTooLarge,
-                    "too many user properties",
-                ));
+                let reason = ReasonCode::PacketTooLarge;
+                return Err(DecodeError::new(reason, "too many user properties"));
             }
         }
-        Ok(Some(property))
+        Ok(Some(id))
+    }
+
+    /// Reads the value of the property `id` only to check it.
+    #[inline]
+    pub(crate) fn check_value(&mut self, id: u8) -> Result<(), DecodeError> {
+        Property::check(id, &mut self.reader, self.limits)
+    }
+
+    /// Stands before the value of the property that [`next_id`](Self::next_id) told.
+    #[inline]
+    pub(crate) const fn reader(&mut self) -> &mut Reader<'a> {
+        &mut self.reader
     }
 
     /// The bytes of the whole section.

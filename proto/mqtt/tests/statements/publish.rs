@@ -60,6 +60,22 @@ fn topic_names_have_no_wildcard_and_are_not_empty() {
     }
 }
 
+/// A topic that is already known is taken as it is, any other is checked.
+#[test]
+fn known_topic_changes_no_verdict() {
+    for known in ["", "a", "a/b", "b"] {
+        let verdict = |body| {
+            let publish = Publish::decode_after(known, V311, 0x30, body, &Limits::DEFAULT);
+            publish
+                .map(|publish| publish.topic)
+                .map_err(|error| error.reason)
+        };
+        assert_eq!(verdict(b"\0\x01a"), Ok("a"));
+        assert_eq!(verdict(b"\0\x01#"), Err(TopicNameInvalid));
+        assert_eq!(verdict(b"\0\0"), Err(ProtocolError));
+    }
+}
+
 /// [MQTT-3.3.2-8], P13
 #[test]
 fn topic_alias_is_not_0() {
