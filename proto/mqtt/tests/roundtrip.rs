@@ -298,7 +298,10 @@ proptest! {
         let user_properties = pairs.as_slice().into();
         let properties = ReasonProperties { reason_string, user_properties };
         let packet_id = parts.packet_id();
-        let v3 = |code: &ReasonCode| if code.is_error() { ReasonCode::UnspecifiedError } else { *code };
+        let v3 = |code: &ReasonCode| match code {
+            code if code.is_error() => ReasonCode::UnspecifiedError,
+            code => *code,
+        };
         let granted: Vec<_> = if v5 { granted } else { granted.iter().map(v3).collect() };
         let ended = if v5 { ended } else { Vec::new() };
         let codes = granted.as_slice().into();
