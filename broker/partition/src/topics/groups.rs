@@ -24,11 +24,20 @@ pub(crate) struct Member {
     pub(crate) subscription_id: Option<u32>,
 }
 
+/// A group as a recipient set names it: its place, and which of the groups that have stood there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GroupName {
+    pub(super) index: u32,
+    pub(super) serial: u64,
+}
+
 /// A share group with the filter it is subscribed by.
 #[derive(Debug)]
 pub(crate) struct Group {
     /// The whole filter: `$share/name/filter`.
     pub(crate) filter: Arc<str>,
+    /// Which group this is: never given twice, so that a set that names an ended one names none.
+    pub(crate) serial: u64,
     /// The members, ascending by session.
     pub(crate) members: Vec<Member>,
     /// Where the rotation stands.
@@ -45,6 +54,7 @@ pub(crate) struct Group {
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     slab: Slab<Group>,
+    pub(super) next_serial: u64,
     by_filter: BTreeMap<Arc<str>, u32>,
     by_session: BTreeMap<SessionId, Vec<u32>>,
 }
@@ -53,6 +63,22 @@ impl Groups {
     /// The group with this whole filter.
     pub(crate) fn find(&self, filter: &str) -> Option<u32> {
         self.by_filter.get(filter).copied()
+    }
+
+    /// The name of the group with this whole filter, for a recipient set.
+    pub(crate) fn name(&self, filter: &str) -> Option<GroupName> {
+        let index = self.find(filter)?;
+        self.at(index).map(|group| GroupName {
+            index,
+            serial: group.serial,
+        })
+    }
+
+    /// The place of a named group that still exists.
+    pub(crate) fn living(&self, name: GroupName) -> Option<u32> {
+        self.at(name.index)
+            .filter(|group| group.serial == name.serial)
+            .map(|_| name.index)
     }
 
     /// The group at `index`.
@@ -85,7 +111,13 @@ impl Groups {
         }
         let groups = self.by_session.entry(session).or_default();
         if !groups.contains(&index) {
-            groups.push(index);
+            // In the order of filters, which a snapshot keeps.
+            let slab = &self.slab;
+            let at = groups.partition_point(|&other| {
+                slab.get(other as usize)
+                    .is_some_and(|group| *group.filter < *filter)
+            });
+            groups.insert(at, index);
         }
         index
     }
@@ -95,8 +127,11 @@ impl Groups {
             return index;
         }
         let filter: Arc<str> = filter.into();
+        let serial = self.next_serial;
+        self.next_serial += 1;
         let group = Group {
             filter: Arc::clone(&filter),
+            serial,
             members: Vec::new(),
             cursor: 0,
             waiting: VecDeque::new(),

@@ -31,7 +31,7 @@ impl Topics {
         let groups = list
             .groups
             .iter()
-            .filter_map(|group| self.groups.find(&group.filter));
+            .filter_map(|group| self.groups.name(&group.filter));
         let set = RecipientSet::new(placed.collect(), groups.collect(), list.ids.clone().into());
         let set = self.sets.insert(set);
         self.sets.refer(set);
@@ -143,10 +143,11 @@ impl Topics {
             }
         }
         for at in 0..groups {
-            let group = self
+            let name = self
                 .sets
                 .at(set)
                 .and_then(|set| set.groups.get(at).copied());
+            let group = name.and_then(|name| self.groups.living(name));
             if let Some(group) = group {
                 self.give_to_group(context, group, index, set, publish, &mut stored)?;
             }
@@ -260,10 +261,11 @@ impl Topics {
             self.push_to_set(stamp, expiry(publish, now), index, set, publish);
         }
         for at in 0..groups {
-            let group = self
+            let name = self
                 .sets
                 .at(set)
                 .and_then(|set| set.groups.get(at).copied());
+            let group = name.and_then(|name| self.groups.living(name));
             if let Some(group) = group {
                 let order = PushOrder {
                     topic: index,

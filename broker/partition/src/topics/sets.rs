@@ -4,6 +4,7 @@ use catena_types::{Fault, FrontendId, invariant};
 use slab::Slab;
 
 use super::attached::Attached;
+use super::groups::GroupName;
 use crate::{IdRun, Own, Recipient};
 
 /// A place in [`Sets`], or [`NONE`], or [`EMPTY`].
@@ -30,7 +31,7 @@ pub(crate) struct RecipientSet {
     /// Plain recipients, ascending by session.
     pub(crate) recipients: Box<[Placed]>,
     /// Share groups.
-    pub(crate) groups: Box<[u32]>,
+    pub(crate) groups: Box<[GroupName]>,
     /// The subscription identifiers that recipients point into.
     pub(crate) ids: Box<[u32]>,
     /// Topics, messages and pushes that name it.
@@ -48,7 +49,11 @@ struct Audience {
 
 impl RecipientSet {
     /// A set that nobody names yet.
-    pub(crate) fn new(recipients: Box<[Placed]>, groups: Box<[u32]>, ids: Box<[u32]>) -> Self {
+    pub(crate) fn new(
+        recipients: Box<[Placed]>,
+        groups: Box<[GroupName]>,
+        ids: Box<[u32]>,
+    ) -> Self {
         Self {
             recipients,
             groups,

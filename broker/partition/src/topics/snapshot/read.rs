@@ -6,7 +6,7 @@ use catena_mqtt::Qos;
 use catena_types::{FrontendId, Generation, Moment, Reader, SessionId, Stamp, Truncated};
 
 use crate::topics::attached::Record;
-use crate::topics::groups::Member;
+use crate::topics::groups::{GroupName, Member};
 use crate::topics::messages::{Message, MessageIndex, MessageParts};
 use crate::topics::queue::{Queue, QueueEntry, Source};
 use crate::topics::replay::Replay;
@@ -58,10 +58,12 @@ impl Topics {
     }
 
     fn read_groups(&mut self, reader: &mut Reader<'_>) -> Result<Vec<u32>, Truncated> {
-        let count = reader.count(20)?;
+        let next_serial = reader.u64()?;
+        let count = reader.count(28)?;
         let mut groups = Vec::with_capacity(count);
         for _ in 0..count {
             let filter = reader.text()?;
+            let serial = reader.u64()?;
             let cursor = reader.u32()?;
             let index = self.groups.find_or_insert(filter);
             for _ in 0..reader.count(14)? {
@@ -75,9 +77,12 @@ impl Topics {
                 };
                 self.groups.join(filter, member);
             }
-            self.groups.at_mut(index).ok_or(Truncated)?.cursor = cursor;
+            let group = self.groups.at_mut(index).ok_or(Truncated)?;
+            group.cursor = cursor;
+            group.serial = serial;
             groups.push(index);
         }
+        self.groups.next_serial = next_serial;
         Ok(groups)
     }
 
@@ -102,7 +107,9 @@ impl Topics {
             }
             let mut named = Vec::new();
             for _ in 0..reader.count(4)? {
-                named.push(*groups.get(reader.u32()? as usize).ok_or(Truncated)?);
+                let index = *groups.get(reader.u32()? as usize).ok_or(Truncated)?;
+                let serial = self.groups.at(index).ok_or(Truncated)?.serial;
+                named.push(GroupName { index, serial });
             }
             let mut ids = Vec::new();
             for _ in 0..reader.count(4)? {

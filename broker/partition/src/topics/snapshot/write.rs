@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use catena_types::Writer;
 
 use crate::topics::attached::Record;
+use crate::topics::groups::Groups;
 use crate::topics::messages::{Message, MessageIndex};
 use crate::topics::queue::Source;
 use crate::topics::sets::{EMPTY, NONE, RecipientSet};
@@ -79,9 +80,11 @@ impl Topics {
     }
 
     fn write_groups(&self, writer: &mut Writer<'_>) {
+        writer.u64(self.groups.next_serial);
         writer.len(self.groups.len());
         for (_, group) in self.groups.iter() {
             writer.bytes(group.filter.as_bytes());
+            writer.u64(group.serial);
             writer.u32(group.cursor);
             writer.len(group.members.len());
             for member in &group.members {
@@ -96,7 +99,7 @@ impl Topics {
     fn write_sets(&self, ordered: &[u32], numbers: &Numbers, writer: &mut Writer<'_>) {
         writer.len(ordered.len());
         for set in ordered.iter().filter_map(|&index| self.sets.at(index)) {
-            write_set(set, numbers, writer);
+            write_set(set, &self.groups, numbers, writer);
         }
     }
 
@@ -196,7 +199,7 @@ fn write_records(records: &[(u32, &Record)], writer: &mut Writer<'_>) {
     }
 }
 
-fn write_set(set: &RecipientSet, numbers: &Numbers, writer: &mut Writer<'_>) {
+fn write_set(set: &RecipientSet, groups: &Groups, numbers: &Numbers, writer: &mut Writer<'_>) {
     writer.len(set.recipients.len());
     for placed in &set.recipients {
         let recipient = &placed.recipient;
@@ -220,10 +223,9 @@ fn write_set(set: &RecipientSet, numbers: &Numbers, writer: &mut Writer<'_>) {
         }
     }
     // A group that is gone is named by nobody any more.
-    let groups: Vec<u32> = set
-        .groups
-        .iter()
-        .filter_map(|group| numbers.groups.get(group).copied())
+    let living = set.groups.iter().filter_map(|&name| groups.living(name));
+    let groups: Vec<u32> = living
+        .filter_map(|group| numbers.groups.get(&group).copied())
         .collect();
     writer.len(groups.len());
     groups.iter().for_each(|&group| writer.u32(group));
