@@ -1,0 +1,129 @@
+//! Acknowledgements that we owe a publisher, in the order of its publishes.
+//!
+//! ```text
+//!          first            (ring position = number of the ticket)
+//!            v
+//!  left    | 7: waiting | 8: success | 9: waiting |   next ticket: 10
+//! ```
+//! An answer leaves when all before it have left, so that a client sees its PUBACKs, and its
+//! PUBRECs, in the order it published in.
+
+use std::collections::VecDeque;
+
+use catena_mqtt::{PacketId, ReasonCode};
+
+/// Which answer belongs to which publish. Only good for the connection that gave it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    pub(crate) kind: Kind,
+    number: u32,
+}
+
+/// Which acknowledgement is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// For QoS 1.
+    PubAck,
+    /// For QoS 2.
+    PubRec,
+}
+
+/// The acknowledgements of one kind.
+#[derive(Debug)]
+pub(crate) struct Receipts {
+    kind: Kind,
+    /// The ticket number of the front. Wraps.
+    first: u32,
+    ring: VecDeque<Receipt>,
+}
+
+/// One publish.
+#[derive(Clone, Copy, Debug)]
+struct Receipt {
+    packet_id: PacketId,
+    answer: Option<ReasonCode>,
+    begins_exchange: bool,
+}
+
+/// An acknowledgement that may leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    pub(crate) packet_id: PacketId,
+    pub(crate) reason: ReasonCode,
+    /// Whether its publish began a QoS 2 exchange, and was not one sent again.
+    pub(crate) begins_exchange: bool,
+}
+
+impl Receipts {
+    pub(crate) const fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            first: 0,
+            ring: VecDeque::new(),
+        }
+    }
+
+    /// A publish has come, with its answer if that is already known.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        packet_id: PacketId,
+        answer: Option<ReasonCode>,
+        begins_exchange: bool,
+    ) -> Ticket {
+        // Never 2^32 at once: the caller bounds the ring by 65,535.
+        #[expect(clippy::cast_possible_truncation, reason = "the ring is bounded")]
+        let number = self.first.wrapping_add(self.ring.len() as u32);
+        self.ring.push_back(Receipt {
+            packet_id,
+            answer,
+            begins_exchange,
+        });
+        Ticket {
+            kind: self.kind,
+            number,
+        }
+    }
+
+    /// The broker has answered. A ticket that is not in the ring changes nothing.
+    #[inline]
+    pub(crate) fn answer(&mut self, ticket: Ticket, reason: ReasonCode) {
+        let index = ticket.number.wrapping_sub(self.first) as usize;
+        if let Some(receipt) = self.ring.get_mut(index) {
+            receipt.answer = Some(reason);
+        }
+    }
+
+    /// The next acknowledgement that may leave.
+    #[inline]
+    pub(crate) fn pop_answered(&mut self) -> Option<Answered> {
+        let Receipt {
+            packet_id,
+            answer,
+            begins_exchange,
+        } = *self.ring.front()?;
+        let reason = answer?;
+        self.ring.pop_front();
+        self.first = self.first.wrapping_add(1);
+        Some(Answered {
+            packet_id,
+            reason,
+            begins_exchange,
+        })
+    }
+
+    pub(crate) fn contains(&self, packet_id: PacketId) -> bool {
+        self.ring
+            .iter()
+            .any(|receipt| receipt.packet_id == packet_id)
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.ring.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+}

@@ -1,0 +1,170 @@
+//! SUBSCRIBE and UNSUBSCRIBE: what the listener allows, and the answers.
+
+use catena_mqtt::{
+    PacketId, ReasonCode, ReasonCodes, ReasonProperties, SubAck, Subscribe, UnsubAck, Version,
+    encode,
+};
+
+use crate::close::Failure;
+use crate::connection::{Connection, State};
+use crate::{Action, Close, FilterAction, Outbox, Settings, Stats, stats};
+
+impl Connection {
+    /// The session has its subscriptions: SUBACK [MQTT-3.8.4-1] with a code for each filter, in
+    /// order [MQTT-3.8.4-6] [MQTT-3.9.3-1].
+    ///
+    /// # Errors
+    /// The connection is over: the client takes no packet of that size.
+    pub fn handle_subscribed(
+        &mut self,
+        settings: &Settings,
+        packet_id: PacketId,
+        codes: &[ReasonCode],
+        bytes: &mut Vec<u8>,
+        stats: &mut Stats,
+    ) -> Result<(), Close> {
+        self.write_suback(settings, packet_id, codes, bytes, stats)
+            .map_err(|failure| self.close(settings, failure, bytes, stats))
+    }
+
+    /// The session has ended subscriptions: UNSUBACK [MQTT-3.10.4-4] with a code for each filter,
+    /// in order [MQTT-3.11.3-1].
+    ///
+    /// # Errors
+    /// The connection is over: the client takes no packet of that size.
+    pub fn handle_unsubscribed(
+        &mut self,
+        settings: &Settings,
+        packet_id: PacketId,
+        codes: &[ReasonCode],
+        bytes: &mut Vec<u8>,
+        stats: &mut Stats,
+    ) -> Result<(), Close> {
+        let (State::Connected, Some(version)) = (self.state, self.version) else {
+            return Ok(());
+        };
+        let properties = ReasonProperties::EMPTY;
+        let packet = UnsubAck {
+            packet_id,
+            properties,
+            codes: ReasonCodes::from(codes),
+        };
+        if !self.write(bytes, |bytes| encode::unsuback(bytes, version, &packet)) {
+            return Err(self.close(settings, Failure::TOO_LARGE, bytes, stats));
+        }
+        stats.count_sent(stats::UNSUBACK);
+        Ok(())
+    }
+
+    pub(crate) fn take_subscribe<'a>(
+        &mut self,
+        settings: &Settings,
+        version: Version,
+        subscribe: &Subscribe<'a>,
+        out: &mut Outbox<'_, 'a>,
+    ) -> Result<(), Failure> {
+        let subscription_id = subscribe.subscription_id;
+        if subscription_id.is_some() && !settings.subscription_identifiers {
+            let reason = ReasonCode::SubscriptionIdentifiersNotSupported;
+            return Err(Failure::new(reason, "subscription identifier"));
+        }
+        let packet_id = subscribe.packet_id;
+        let is_too_long = subscribe.filters.count() > settings.filters_per_subscribe as usize;
+        let mut filters = Vec::with_capacity(subscribe.filters.count());
+        let mut refused_count = 0;
+        for (filter, options) in subscribe.filters.iter() {
+            let unsupported = unsupported(settings, filter);
+            let refused = match unsupported {
+                // Clients of MQTT 5.0 were told in CONNACK.
+                Some(reason) if version.is_v5() => {
+                    return Err(Failure::new(reason, "kind of filter not supported"));
+                }
+                Some(reason) => Some(reason),
+                None => is_too_long.then_some(ReasonCode::QuotaExceeded),
+            };
+            refused_count += usize::from(refused.is_some());
+            filters.push(FilterAction {
+                filter,
+                // [MQTT-3.2.2-10]
+                qos: options.qos.min(settings.maximum_qos),
+                no_local: options.no_local,
+                retain_as_published: options.retain_as_published,
+                retain_handling: options.retain_handling,
+                refused,
+            });
+        }
+        out.stats.filters_refused += refused_count as u64;
+        if refused_count == filters.len() {
+            let codes: Vec<_> = filters.iter().filter_map(|filter| filter.refused).collect();
+            return self.write_suback(settings, packet_id, &codes, out.bytes, out.stats);
+        }
+        out.actions.push(Action::Subscribe {
+            packet_id,
+            subscription_id,
+            filters,
+        });
+        Ok(())
+    }
+
+    fn write_suback(
+        &self,
+        settings: &Settings,
+        packet_id: PacketId,
+        codes: &[ReasonCode],
+        bytes: &mut Vec<u8>,
+        stats: &mut Stats,
+    ) -> Result<(), Failure> {
+        let (State::Connected, Some(version)) = (self.state, self.version) else {
+            return Ok(());
+        };
+        let codes: Vec<_> = codes.iter().map(|code| suback_code(*code)).collect();
+        let is_failure = codes.iter().any(|code| code.is_error());
+        let mut properties = ReasonProperties::EMPTY;
+        if is_failure && settings.reason_strings && self.problem_information {
+            properties.reason_string = Some("not all filters were accepted");
+        }
+        let packet = SubAck {
+            packet_id,
+            properties,
+            codes: ReasonCodes::from(&codes[..]),
+        };
+        // [MQTT-3.9.2-1]
+        let packet = packet.fit(self.packet_bytes_max);
+        if !self.write(bytes, |bytes| encode::suback(bytes, version, &packet)) {
+            return Err(Failure::TOO_LARGE);
+        }
+        stats.count_sent(stats::SUBACK);
+        Ok(())
+    }
+}
+
+/// Why filters of this kind are refused, if they are.
+fn unsupported(settings: &Settings, filter: &str) -> Option<ReasonCode> {
+    if !settings.shared_subscriptions && filter.starts_with("$share/") {
+        return Some(ReasonCode::SharedSubscriptionsNotSupported);
+    }
+    // [MQTT3-3.8.3-2]
+    if !settings.wildcard_subscriptions && filter.contains(['+', '#']) {
+        return Some(ReasonCode::WildcardSubscriptionsNotSupported);
+    }
+    None
+}
+
+/// The nearest code that SUBACK may carry [MQTT-3.9.3-2] [MQTT3-3.9.3-2].
+const fn suback_code(code: ReasonCode) -> ReasonCode {
+    match code {
+        ReasonCode::Success
+        | ReasonCode::GrantedQos1
+        | ReasonCode::GrantedQos2
+        | ReasonCode::UnspecifiedError
+        | ReasonCode::ImplementationSpecificError
+        | ReasonCode::NotAuthorized
+        | ReasonCode::TopicFilterInvalid
+        | ReasonCode::PacketIdentifierInUse
+        | ReasonCode::QuotaExceeded
+        | ReasonCode::SharedSubscriptionsNotSupported
+        | ReasonCode::SubscriptionIdentifiersNotSupported
+        | ReasonCode::WildcardSubscriptionsNotSupported => code,
+        _ => ReasonCode::UnspecifiedError,
+    }
+}
