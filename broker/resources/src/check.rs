@@ -132,10 +132,19 @@ fn anonymous(port: &Unresolved, broker: &BrokerSettings, report: &mut Report) {
     let message = match access {
         AnonymousAccess::Allowed => return,
         AnonymousAccess::Loopback if endpoint.is_local() => return,
-        AnonymousAccess::Loopback => format!(
-            "{endpoint} can be reached from other hosts and has no authentication: give it an \
-             authenticationRef, or catena.bindAddress: localhost, or say catena.anonymous: Allowed"
-        ),
+        AnonymousAccess::Loopback => {
+            // Whoever wrote a flag is helped by flags, whoever wrote a document by fields.
+            let remedy = if port.place.is_document() {
+                "give it an authenticationRef, or catena.bindAddress: localhost, or say \
+                 catena.anonymous: Allowed"
+            } else {
+                "name users with --password-file, listen on 127.0.0.1, or let everybody in with \
+                 --anonymous allowed"
+            };
+            format!(
+                "{endpoint} can be reached from other hosts and has no authentication: {remedy}"
+            )
+        }
         AnonymousAccess::Refused => format!(
             "{endpoint} has no authentication, and anonymous access is refused: give it an \
              authenticationRef"
