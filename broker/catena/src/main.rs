@@ -1,3 +1,10 @@
 //! The program: reads the command line and plays the role it names.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    catena::cli::execute(std::env::args_os()).into()
+}

@@ -1,0 +1,8 @@
+//! The built program from the outside, as its users meet it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod command_line;
+mod documents;
+mod passwords;
+mod process;
