@@ -1,5 +1,7 @@
 //! The port: batches of requests go in; replies, notices and deliveries come out in the same call.
 
+use std::sync::Arc;
+
 use catena_partition::{AttachmentIndex, Numbered, Receiver};
 use catena_types::{FrontendId, Moment, PartitionId, PartitionSet, SessionId};
 
@@ -47,4 +49,26 @@ pub trait Port {
 
     /// Packet IDs per range: 65,535 / P.
     fn packet_ids_per_range(&self) -> u16;
+}
+
+impl<P: Port> Port for Arc<P> {
+    fn exchange(&self, exchange: &Exchange<'_, '_>, receiver: &mut impl Receiver) {
+        P::exchange(self, exchange, receiver);
+    }
+
+    fn waiting(&self, frontend: FrontendId) -> PartitionSet {
+        P::waiting(self, frontend)
+    }
+
+    fn tick(&self, frontend: FrontendId, now: Moment) {
+        P::tick(self, frontend, now);
+    }
+
+    fn partition_of(&self, key: &str) -> PartitionId {
+        P::partition_of(self, key)
+    }
+
+    fn packet_ids_per_range(&self) -> u16 {
+        P::packet_ids_per_range(self)
+    }
 }
