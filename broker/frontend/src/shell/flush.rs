@@ -1,0 +1,137 @@
+//! Sending and closing.
+
+use std::task::{Context, Poll};
+
+use catena_transport::Port;
+use catena_types::Moment;
+
+use super::stream::{self, StreamError};
+use super::turn::Turn;
+use crate::worker::Urgency;
+
+impl<P: Port> Turn<P> {
+    /// Sends once to each client with new output.
+    pub(super) fn send_all(&mut self, now: Moment) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            self.send(now, slot);
+        }
+        self.worker.take_dirty(&mut dirty);
+        for slot in dirty.drain(..) {
+            self.send(now, slot);
+        }
+        if self.dirty.is_empty() {
+            self.dirty = dirty;
+        }
+    }
+
+    /// Sends what there is for a client, as far as its socket takes it.
+    fn send(&mut self, now: Moment, slot: u32) {
+        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        let output = self.worker.output(slot);
+        match stream::send(&entry.socket, &mut entry.layers, output) {
+            Ok((count, is_full)) => {
+                entry.is_full = is_full;
+                if count > 0 {
+                    self.worker.written(now, slot, count);
+                }
+                if is_full {
+                    self.await_writable(slot);
+                } else if entry.closing.is_some() {
+                    self.close(slot);
+                }
+            }
+            Err(error) => self.end(slot, &error.into()),
+        }
+    }
+
+    /// Asks to be woken when the connection takes more.
+    fn await_writable(&mut self, slot: u32) {
+        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        match entry
+            .socket
+            .poll_write_ready(&mut Context::from_waker(&entry.waker))
+        {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => self.mailbox.signal.push_ready(slot),
+            Poll::Ready(Err(error)) => self.end(slot, &error.into()),
+        }
+    }
+
+    /// Closes the connections that the worker wants closed: at once, or when their output is sent.
+    pub(super) fn close_all(&mut self, now: Moment) {
+        self.worker.take_closing(&mut self.closing);
+        while let Some(closing) = self.closing.pop() {
+            let slot = closing.slot;
+            let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+                continue;
+            };
+            entry.closing = Some(now.plus(self.common.linger));
+            // The DISCONNECT may have been written after the last send.
+            self.send(now, slot);
+            if matches!(self.entries.get(slot as usize), Some(Some(_))) {
+                match closing.urgency {
+                    Urgency::Now => self.close(slot),
+                    Urgency::Flush => self.lingering.push(slot),
+                }
+            }
+        }
+    }
+
+    /// Closes what has taken too long to take its last output.
+    pub(super) fn give_up(&mut self, now: Moment) {
+        let shutdown = self.shutdown.unwrap_or(Moment::NEVER);
+        let mut lingering = std::mem::take(&mut self.lingering);
+        lingering.retain(|slot| {
+            let Some(Some(entry)) = self.entries.get(*slot as usize) else {
+                return false;
+            };
+            let is_over = entry
+                .closing
+                .is_some_and(|patience| patience.min(shutdown) <= now);
+            if is_over {
+                self.close(*slot);
+            }
+            !is_over && entry_is_closing(self.entries.get(*slot as usize))
+        });
+        self.lingering = lingering;
+    }
+
+    /// The connection has ended by itself, or cannot go on.
+    #[cold]
+    pub(super) fn end(&mut self, slot: u32, error: &StreamError) {
+        if let Some(Some(entry)) = self.entries.get(slot as usize) {
+            let listener = entry.listener.name.as_str();
+            let remote_addr = entry.permit.address;
+            tracing::debug!(listener, ?remote_addr, %error, "connection ended");
+        }
+        self.close(slot);
+    }
+
+    fn close(&mut self, slot: u32) {
+        let Some(mut entry) = self.entries.get_mut(slot as usize).and_then(Option::take) else {
+            return;
+        };
+        if entry.closing.is_some() {
+            // What was not read would make the system reset the connection, and our last packet
+            // would be lost with it.
+            let _ = entry.socket.receive(self.scratch_buffer());
+        }
+        if let Some(layers) = entry.layers.as_deref_mut() {
+            // A socket that takes no more cannot be told.
+            let _ = stream::say_goodbye(&entry.socket, layers);
+        }
+        entry.listener.count_closed();
+        // The socket has to be closed before the session's partition hears of it.
+        drop(entry);
+        self.worker.handle_closed(slot);
+    }
+}
+
+fn entry_is_closing(entry: Option<&Option<super::turn::Entry>>) -> bool {
+    matches!(entry, Some(Some(entry)) if entry.closing.is_some())
+}

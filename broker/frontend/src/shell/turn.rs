@@ -1,0 +1,396 @@
+//! One worker's loop: the root future of its runtime. A turn reads what is ready, lets the worker
+//! run, and sends what there is to be sent: one receive and one send per connection.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use catena_mqtt::ReasonCode;
+use catena_transport::Port;
+use catena_types::Moment;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::accept::accept_all;
+use super::admission::Permit;
+use super::listener::{Listener, Terms};
+use super::mailbox::{Arrival, Mailbox, Message};
+use super::notes::{Throttle, explain};
+use super::ready::ReadyWaker;
+use super::service::Common;
+use super::stream::{Layers, Received, Socket, StreamError};
+use crate::authn::Job;
+use crate::worker::{Closing, Worker};
+
+/// The receive buffer of a worker, in bytes.
+const BUFFER_BYTES: usize = 128 * 1024;
+
+/// Bytes read in one turn after which partitions run and output is sent before more is read: a
+/// receiver's output must not fill up only because nobody has sent it.
+const TURN_BYTES: usize = 256 * 1024;
+
+/// Rounds of running and sending in one turn; then sockets are looked at again.
+const ROUNDS_MAX: usize = 8;
+
+/// One connection.
+pub(super) struct Entry {
+    pub(super) socket: Socket,
+    pub(super) layers: Option<Box<Layers>>,
+    pub(super) waker: Waker,
+    pub(super) listener: Arc<Listener>,
+    pub(super) permit: Permit,
+    /// Closing, and until when its output may take.
+    pub(super) closing: Option<Moment>,
+    /// The socket was full; it waits to be writable.
+    pub(super) is_full: bool,
+    /// Nothing was read yet.
+    pub(super) is_new: bool,
+}
+
+/// A worker with its sockets.
+pub(super) struct Turn<P> {
+    pub(super) worker: Worker<P>,
+    pub(super) common: Arc<Common>,
+    pub(super) mailbox: Arc<Mailbox>,
+    /// By slot.
+    pub(super) entries: Vec<Option<Entry>>,
+    buffer: Box<[u8]>,
+    /// For decrypted bytes; made when the first TLS connection comes.
+    scratch: Vec<u8>,
+    ready: Vec<u32>,
+    pub(super) dirty: Vec<u32>,
+    pub(super) closing: Vec<Closing>,
+    /// Closing connections with output left, and the earliest patience among them.
+    pub(super) lingering: Vec<u32>,
+    readable: Vec<u32>,
+    timer: Pin<Box<Sleep>>,
+    /// What the timer is set to.
+    alarm: Moment,
+    strangers: Throttle,
+    /// One task per listener, on the first worker.
+    accepting: JoinSet<()>,
+    /// Set at shutdown: when to give up on what is still open.
+    pub(super) shutdown: Option<Moment>,
+}
+
+impl<P: Port> Turn<P> {
+    pub(super) fn new(worker: Worker<P>, common: Arc<Common>, mailbox: Arc<Mailbox>) -> Self {
+        Self {
+            worker,
+            common,
+            mailbox,
+            entries: Vec::new(),
+            buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            scratch: Vec::new(),
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            closing: Vec::new(),
+            lingering: Vec::new(),
+            readable: Vec::new(),
+            timer: Box::pin(sleep(Duration::ZERO)),
+            alarm: Moment::NEVER,
+            strangers: Throttle::default(),
+            accepting: JoinSet::new(),
+            shutdown: None,
+        }
+    }
+
+    /// One turn. Ready when everything is closed after a shutdown.
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let signal = Arc::clone(&self.mailbox.signal);
+        signal.lower(cx.waker());
+        let now = (self.common.clock)();
+        let mut ready = std::mem::take(&mut self.ready);
+        signal.take_ready(&mut ready);
+        while let Some(message) = self.mailbox.take() {
+            self.handle_message(now, message);
+        }
+        let mut budget = TURN_BYTES;
+        for slot in ready.drain(..) {
+            let count = self.read(now, slot);
+            budget = budget.saturating_sub(count);
+            if budget == 0 {
+                self.run_and_send(now);
+                budget = TURN_BYTES;
+            }
+        }
+        self.ready = ready;
+        if self.worker.next_deadline() <= now {
+            self.worker.handle_timeouts(now);
+        }
+        if !self.lingering.is_empty() {
+            self.give_up(now);
+        }
+        self.run_and_send(now);
+        if self.shutdown.is_some() && self.worker.clients() == 0 {
+            return Poll::Ready(());
+        }
+        self.set_timer(now, cx);
+        Poll::Pending
+    }
+
+    fn handle_message(&mut self, now: Moment, message: Message) {
+        match message {
+            Message::Arrival(arrival, _permit) => {
+                if self.shutdown.is_none()
+                    && let Err(error) = self.open(now, *arrival)
+                {
+                    tracing::debug!(%error, "connection lost while opened");
+                }
+            }
+            Message::Verdict(authentication, verdict) => {
+                self.worker
+                    .handle_authenticated(now, authentication, verdict);
+            }
+            Message::Listen(listener) => {
+                let common = Arc::clone(&self.common);
+                // Finished ones make room.
+                while self.accepting.try_join_next().is_some() {}
+                self.accepting.spawn_local(accept_all(listener, common));
+            }
+            Message::Stats(answer) => {
+                // Whoever asked may not wait any more.
+                let _ = answer.send(self.worker.stats().clone());
+            }
+            Message::ShutDown => {
+                self.shutdown = Some(now.plus(self.common.shutdown_timeout));
+                self.worker
+                    .shut_down(ReasonCode::ServerShuttingDown, "server shutting down");
+            }
+        }
+    }
+
+    fn open(&mut self, now: Moment, arrival: Arrival) -> io::Result<()> {
+        let Arrival {
+            socket,
+            layers,
+            mut early,
+            listener,
+            permit,
+        } = arrival;
+        let socket = socket.register()?;
+        let slot = self.worker.open(now, &listener.terms().rules);
+        let signal = Arc::clone(&self.mailbox.signal);
+        let waker = Waker::from(Arc::new(ReadyWaker { signal, slot }));
+        if layers.as_ref().is_some_and(|layers| layers.tls.is_some()) {
+            self.scratch.resize(BUFFER_BYTES, 0);
+        }
+        listener.count_opened();
+        let index = slot as usize;
+        if self.entries.len() <= index {
+            self.entries.resize_with(index + 1, || None);
+        }
+        let is_new = early.is_empty();
+        let (closing, is_full) = (None, false);
+        let entry = Entry {
+            socket,
+            layers,
+            waker,
+            listener,
+            permit,
+            closing,
+            is_full,
+            is_new,
+        };
+        self.entries[index] = Some(entry);
+        if !early.is_empty() {
+            self.take_early(now, slot, &mut early);
+        }
+        self.mailbox.signal.push_ready(slot);
+        Ok(())
+    }
+
+    /// Bytes that came with the handshake: decrypted, but still in frames.
+    fn take_early(&mut self, now: Moment, slot: u32, early: &mut [u8]) {
+        let entry = self.entries.get_mut(slot as usize).and_then(Option::as_mut);
+        let framing = entry.and_then(|entry| entry.layers.as_deref_mut()?.websocket.as_mut());
+        let worker = &mut self.worker;
+        let result = match framing {
+            Some(framing) => {
+                framing.handle_bytes(early, |payload| worker.handle_bytes(now, slot, payload))
+            }
+            None => {
+                worker.handle_bytes(now, slot, early);
+                Ok(())
+            }
+        };
+        if let Err(error) = result {
+            self.end(slot, &error.into());
+        }
+    }
+
+    /// Reads once from a connection that is ready, if its client may be read from. Returns how many
+    /// bytes came.
+    fn read(&mut self, now: Moment, slot: u32) -> usize {
+        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+            return 0;
+        };
+        if entry.is_full {
+            self.dirty.push(slot);
+        }
+        if entry.closing.is_some() || !self.worker.reads(slot) {
+            return 0;
+        }
+        let received = match entry.socket.receive(&mut self.buffer) {
+            Ok(received) => received,
+            Err(error) => {
+                self.end(slot, &error.into());
+                return 0;
+            }
+        };
+        let count = match received {
+            Received::Full(count) | Received::Drained(count) => count,
+            Received::End => {
+                self.end(slot, &StreamError::Closed);
+                return 0;
+            }
+        };
+        if count > 0 && !self.feed(now, slot, count) {
+            return count;
+        }
+        match received {
+            Received::Full(_) => self.mailbox.signal.push_ready(slot),
+            Received::Drained(_) | Received::End => self.await_readable(slot),
+        }
+        count
+    }
+
+    /// Takes the first `count` bytes of the buffer through the layers to the worker.
+    fn feed(&mut self, now: Moment, slot: u32, count: usize) -> bool {
+        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+            return false;
+        };
+        let received = &mut self.buffer[..count];
+        let Some(layers) = &mut entry.layers else {
+            if std::mem::take(&mut entry.is_new)
+                && let Some(what) = explain(received)
+                && let Some(suppressed) = self.strangers.pass(now)
+            {
+                let listener = entry.listener.name.as_str();
+                let remote_addr = entry.permit.address;
+                tracing::warn!(listener, ?remote_addr, suppressed, "client speaks {what}");
+            }
+            self.worker.handle_bytes(now, slot, received);
+            return true;
+        };
+        let worker = &mut self.worker;
+        let sink = |bytes: &[u8]| worker.handle_bytes(now, slot, bytes);
+        let result = layers.receive(received, &mut self.scratch, sink);
+        // Answers to pings and to TLS messages.
+        self.dirty.push(slot);
+        match result {
+            Ok(()) => true,
+            Err(error) => {
+                self.end(slot, &error);
+                false
+            }
+        }
+    }
+
+    /// Asks to be woken when the connection has more; puts it on the list if it has already.
+    fn await_readable(&mut self, slot: u32) {
+        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+            return;
+        };
+        match entry
+            .socket
+            .poll_read_ready(&mut Context::from_waker(&entry.waker))
+        {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => self.mailbox.signal.push_ready(slot),
+            Poll::Ready(Err(error)) => self.end(slot, &error.into()),
+        }
+    }
+
+    /// Lets partitions run and sends what comes of it, until both have nothing left to do.
+    fn run_and_send(&mut self, now: Moment) {
+        for _ in 0..ROUNDS_MAX {
+            let has_more = self.worker.run(now);
+            self.submit_authentications();
+            self.worker.take_readable(&mut self.readable);
+            for slot in self.readable.drain(..) {
+                self.mailbox.signal.push_ready(slot);
+            }
+            self.send_all(now);
+            self.close_all(now);
+            if !has_more && !self.worker.has_work() {
+                return;
+            }
+        }
+        self.mailbox.signal.raise();
+    }
+
+    fn submit_authentications(&mut self) {
+        for authentication in self.worker.take_authentications() {
+            let Some(Some(entry)) = self.entries.get(authentication.slot as usize) else {
+                continue;
+            };
+            let terms: Arc<Terms> = entry.listener.terms();
+            // The listener may have been changed to let everybody in meanwhile; then there is
+            // nobody to ask, and the client comes again.
+            let Some(authenticator) = terms.authenticator() else {
+                let verdict = crate::worker::Verdict::Refused(ReasonCode::ServerUnavailable);
+                self.mailbox.send(Message::Verdict(authentication, verdict));
+                continue;
+            };
+            self.common.pool.submit(Job {
+                authenticator: Arc::clone(authenticator),
+                authentication,
+                address: entry.permit.address,
+                certificates: certificates(entry),
+                mailbox: Arc::clone(&self.mailbox),
+            });
+        }
+    }
+
+    /// The receive buffer, when what is received does not matter.
+    pub(super) fn scratch_buffer(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    /// Sees to it that a turn comes when something is due.
+    fn set_timer(&mut self, now: Moment, cx: &mut Context<'_>) {
+        let lingering = self
+            .lingering
+            .iter()
+            .filter_map(|slot| self.entries.get(*slot as usize)?.as_ref()?.closing);
+        let due = lingering
+            .chain([self.worker.next_deadline()])
+            .chain(self.shutdown)
+            .min();
+        loop {
+            match due {
+                None => self.alarm = Moment::NEVER,
+                Some(due) if due < self.alarm => {
+                    self.alarm = due;
+                    // Never early: the runtime's timers count in milliseconds.
+                    let wait = due.since(now) + Duration::from_millis(1);
+                    self.timer.as_mut().reset(Instant::now() + wait);
+                }
+                Some(_) => {}
+            }
+            if self.alarm == Moment::NEVER || self.timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.alarm = Moment::NEVER;
+            if due.is_some_and(|due| due <= now) {
+                // It came due while this turn was under way.
+                self.mailbox.signal.raise();
+                return;
+            }
+        }
+    }
+}
+
+fn certificates(entry: &Entry) -> Vec<Vec<u8>> {
+    let tls = entry.layers.as_ref().and_then(|layers| layers.tls.as_ref());
+    let chain = tls
+        .and_then(|tls| tls.peer_certificates())
+        .unwrap_or_default();
+    chain
+        .iter()
+        .map(|certificate| certificate.as_ref().to_vec())
+        .collect()
+}

@@ -1,0 +1,211 @@
+//! Bytes in: whole packets go to the connection straight from the caller's buffer, what is left
+//! over is kept until the rest has come.
+
+use catena_connection::{Action, Close, Outbox};
+use catena_mqtt::{Frame, frame, limits::PACKET_BYTES_MAX};
+use catena_transport::Port;
+use catena_types::Moment;
+
+use super::Worker;
+use super::batch::{Batches, recycle};
+use super::client::Urgency;
+use super::dispatch::Dispatch;
+use super::ending::Leave;
+use super::limits::SPARE_ENTRIES_MAX;
+use super::state::State;
+
+impl<P: Port> Worker<P> {
+    /// Takes bytes as they were read, all of them. What they lead to is exchanged with the
+    /// partitions at once; [`Worker::run`] has to follow for the rest.
+    pub fn handle_bytes(&mut self, now: Moment, slot: u32, input: &[u8]) {
+        let Some(client) = self.state.clients.get_mut(slot as usize) else {
+            return;
+        };
+        if client.is_ending() {
+            return;
+        }
+        self.state.stats.bytes_received += input.len() as u64;
+        let partial = client.take_partial();
+        if partial.is_empty() && !client.connection.is_waiting() {
+            let used = self.process(now, slot, input);
+            self.state
+                .keep(slot, Vec::new(), input.get(used..).unwrap_or_default());
+        } else {
+            self.continue_partial(now, slot, partial, input);
+        }
+        self.state.set_alarm(slot);
+    }
+
+    /// Goes on with a packet whose beginning came before.
+    fn continue_partial(&mut self, now: Moment, slot: u32, mut partial: Vec<u8>, input: &[u8]) {
+        let client = self.state.clients.get(slot as usize);
+        if client.is_none_or(|client| client.connection.is_waiting()) {
+            return self.state.keep(slot, partial, input);
+        }
+        let rest = complete(&mut partial, input);
+        let used = self.process(now, slot, &partial);
+        if used < partial.len() {
+            partial.drain(..used);
+            return self.state.keep(slot, partial, rest);
+        }
+        partial.clear();
+        let is_waiting = |state: &State| {
+            let client = state.clients.get(slot as usize);
+            client.is_none_or(|client| client.connection.is_waiting())
+        };
+        let used = if is_waiting(&self.state) {
+            0
+        } else {
+            self.process(now, slot, rest)
+        };
+        // A buffer that has grown large is not kept for a small beginning.
+        self.state
+            .keep(slot, Vec::new(), rest.get(used..).unwrap_or_default());
+    }
+
+    /// Goes on with input that was put aside until the broker had answered.
+    pub(super) fn feed_held(&mut self, now: Moment) {
+        while let Some(slot) = self.state.held.pop() {
+            if let Some(client) = self.state.clients.get_mut(slot as usize)
+                && !client.is_ending()
+                && !client.connection.is_waiting()
+            {
+                let mut partial = client.take_partial();
+                if !partial.is_empty() {
+                    let used = self.process(now, slot, &partial);
+                    partial.drain(..used);
+                    self.state.keep(slot, partial, &[]);
+                }
+                self.state.set_alarm(slot);
+            }
+            self.state.reopen(now, slot);
+        }
+    }
+
+    /// Lets the connection take whole packets, and has done what they ask. Returns how many bytes
+    /// were used.
+    fn process(&mut self, now: Moment, slot: u32, input: &[u8]) -> usize {
+        if input.is_empty() {
+            return 0;
+        }
+        let mut actions: Vec<Action<'_>> = recycle(std::mem::take(&mut self.actions));
+        let result = self.state.take_packets(now, slot, input, &mut actions);
+        if !actions.is_empty() || result.is_err() {
+            self.perform(now, slot, &mut actions, result.as_ref().err().copied());
+        }
+        if actions.capacity() <= SPARE_ENTRIES_MAX {
+            self.actions = recycle(actions);
+        }
+        result.unwrap_or(input.len())
+    }
+
+    fn perform(
+        &mut self,
+        now: Moment,
+        slot: u32,
+        actions: &mut Vec<Action<'_>>,
+        close: Option<Close>,
+    ) {
+        // CONNECT is the last action of a read: nothing is taken until it is answered.
+        let connect = match actions.last() {
+            Some(Action::Connect(_)) => actions.pop(),
+            _ => None,
+        };
+        let step = matches!(actions.last(), Some(Action::Authenticate { .. }));
+        let mut batches = Batches::new(&mut self.spare);
+        let (state, spare) = (&mut self.state, &mut self.spare);
+        let mut dispatch = Dispatch::new(&self.port, state, &mut batches, spare, slot);
+        for action in &*actions {
+            dispatch.handle_action(action);
+        }
+        let is_acknowledged = dispatch.is_acknowledged;
+        let leave = dispatch.leave.or(close.map(Leave::from));
+        if let Some(leave) = leave {
+            self.state.begin_end(slot, leave, Urgency::Flush);
+        } else if is_acknowledged {
+            self.state.begin_resume(slot);
+        }
+        for batch in batches.iter() {
+            self.exchange(now, batch.partition, &batch.requests);
+        }
+        batches.finish(&mut self.spare);
+        if leave.is_some() {
+            self.state.advance_end(slot);
+        } else if let Some(Action::Connect(connect)) = connect {
+            self.handle_connect(now, slot, connect);
+        } else if step {
+            self.handle_step(slot);
+        }
+    }
+}
+
+impl State {
+    #[inline]
+    fn take_packets<'a>(
+        &mut self,
+        now: Moment,
+        slot: u32,
+        input: &'a [u8],
+        actions: &mut Vec<Action<'a>>,
+    ) -> Result<usize, Close> {
+        let result = self.speak(slot, |client, stats| {
+            let mut out = Outbox {
+                bytes: &mut client.out,
+                actions,
+                stats,
+            };
+            client
+                .connection
+                .handle_bytes(now, &client.rules.settings, input, &mut out)
+        });
+        result.unwrap_or(Ok(input.len()))
+    }
+
+    /// Puts input aside: `partial`, then `rest`.
+    #[inline]
+    fn keep(&mut self, slot: u32, mut partial: Vec<u8>, rest: &[u8]) {
+        let Some(client) = self.clients.get_mut(slot as usize) else {
+            return;
+        };
+        if (partial.is_empty() && rest.is_empty()) || client.is_ending() {
+            return client.trim();
+        }
+        partial.extend_from_slice(rest);
+        client.rare().partial = partial;
+    }
+}
+
+/// Moves bytes from `input` to `partial` until that is one whole packet, or until there are no
+/// more; returns what is left of `input`. A large packet is so copied once, and memory grows only
+/// with what has come.
+fn complete<'i>(partial: &mut Vec<u8>, input: &'i [u8]) -> &'i [u8] {
+    let mut rest = input;
+    while !rest.is_empty() {
+        let missing = match frame::next(partial, PACKET_BYTES_MAX) {
+            Ok(Frame::Incomplete { missing_at_least }) => missing_at_least.min(rest.len()),
+            // Whole, or wrong in a way that the connection will find.
+            Ok(Frame::Complete { .. }) | Err(_) => return rest,
+        };
+        let (more, after) = rest.split_at(missing);
+        partial.extend_from_slice(more);
+        rest = after;
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_is_completed_and_no_more() {
+        let packet = b"\x30\x05\x00\x01tab";
+        let next = b"\xC0\x00";
+        for cut in 1..packet.len() {
+            let mut partial = packet[..cut].to_vec();
+            let input = [&packet[cut..], next.as_slice()].concat();
+            assert_eq!(complete(&mut partial, &input), next);
+            assert_eq!(partial, packet);
+        }
+    }
+}
