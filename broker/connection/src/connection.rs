@@ -233,6 +233,8 @@ impl Connection {
         out: &mut Outbox<'_, 'a>,
     ) -> Result<usize, Failure> {
         let mut used = 0;
+        // Publishes come in runs of one topic, which is checked once.
+        let mut known_topic = "";
         loop {
             let rest = input.get(used..).unwrap_or_default();
             let bytes_max = match self.state {
@@ -269,8 +271,17 @@ impl Connection {
             };
             out.stats.count_received(first_byte);
             match (self.state, self.version) {
+                (State::Connected, Some(version)) if first_byte >> 4 == stats::PUBLISH => {
+                    self.last_received = now;
+                    let limits = &settings.limits;
+                    let publish =
+                        Publish::decode_after(known_topic, version, first_byte, body, limits)?;
+                    known_topic = publish.topic;
+                    self.take_publish(settings, publish, out)?;
+                }
                 (State::Connected, Some(version)) => {
-                    self.take_packet(now, settings, version, (first_byte, body), out)?;
+                    self.last_received = now;
+                    self.take_packet(settings, version, (first_byte, body), out)?;
                 }
                 (State::AwaitingAuth, _) => self.take_auth(settings, first_byte, body, out)?,
                 _ => self.take_connect(settings, first_byte, body, out)?,
@@ -279,21 +290,15 @@ impl Connection {
         }
     }
 
-    /// A packet on an open connection.
+    /// A packet on an open connection, of any type but PUBLISH.
     #[inline]
     fn take_packet<'a>(
         &mut self,
-        now: Moment,
         settings: &Settings,
         version: Version,
         (first_byte, body): (u8, &'a [u8]),
         out: &mut Outbox<'_, 'a>,
     ) -> Result<(), Failure> {
-        self.last_received = now;
-        if first_byte >> 4 == stats::PUBLISH {
-            let publish = Publish::decode(version, first_byte, body, &settings.limits)?;
-            return self.take_publish(settings, publish, out);
-        }
         if first_byte >> 4 == stats::CONNECT {
             // Whatever is in it [MQTT-3.1.0-2] [MQTT3-3.1.0-2].
             return Err(Failure::protocol("second CONNECT"));

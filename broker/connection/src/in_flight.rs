@@ -4,7 +4,7 @@
 //! ```text
 //! packet ID = 1 + place of the partition's range * IDs per range + position mod IDs per range
 //!
-//!   base = 1000                      front is never free
+//!   base = 1000                      front and back are never free
 //!    v
 //!  | sent | free | sent | sent |     slot i is position base + i
 //! ```
@@ -74,11 +74,13 @@ impl Window {
 
     /// The packet identifier for `position` if it can be put in flight now.
     #[inline]
-    pub(crate) fn packet_id(&mut self, position: Position) -> Result<PacketId, Unavailable> {
-        if self.slots.is_empty() {
-            self.rebase(position);
-        } else if position < self.base {
-            self.extend_down(position)?;
+    pub(crate) fn packet_id(&self, position: Position) -> Result<PacketId, Unavailable> {
+        if self.slots.is_empty() || position < self.base {
+            let more = self.base.since(position);
+            if !self.slots.is_empty() && more + self.slots.len() as u64 > u64::from(self.size) {
+                return Err(Unavailable::Taken);
+            }
+            return self.id_at(self.offset_of(position));
         }
         let index = position.since(self.base);
         if index >= u64::from(self.size) {
@@ -90,18 +92,27 @@ impl Window {
         if !matches!(self.slots.get(usize::from(index)), None | Some(Slot::Free)) {
             return Err(Unavailable::InFlight);
         }
-        let mut offset = u32::from(self.base_offset) + u32::from(index);
-        if offset >= u32::from(self.size) {
-            offset -= u32::from(self.size);
-        }
-        // first + size fits 16 bits, so this is 1 to 65,535.
-        #[expect(clippy::cast_possible_truncation, reason = "bounded by the range")]
-        PacketId::new((u32::from(self.first) + 1 + offset) as u16).ok_or(Unavailable::Taken)
+        // The offset of the base plus the index, mod the size, without passing 16 bits.
+        let left = self.size - self.base_offset;
+        self.id_at(if index < left {
+            self.base_offset + index
+        } else {
+            index - left
+        })
     }
 
-    /// Puts a position in flight that [`packet_id`](Self::packet_id) has allowed.
+    /// Puts a position in flight that [`packet_id`](Self::packet_id) has allowed, or changes its
+    /// state.
     #[inline]
     pub(crate) fn put(&mut self, position: Position, slot: Slot) {
+        if self.slots.is_empty() {
+            self.rebase(position);
+        }
+        // Only after a change of tail.
+        while position < self.base {
+            self.slots.push_front(Slot::Free);
+            self.rebase(Position::new(self.base.number() - 1));
+        }
         let index = usize::try_from(position.since(self.base)).unwrap_or(usize::MAX);
         if index == self.slots.len() {
             self.slots.push_back(slot);
@@ -129,8 +140,7 @@ impl Window {
 
     /// The packet identifier of a position that is in flight.
     pub(crate) fn id_of(&self, position: Position) -> Option<PacketId> {
-        let offset = u16::try_from(position.number() % u64::from(self.size)).ok()?;
-        PacketId::new(self.first + 1 + offset)
+        self.id_at(self.offset_of(position)).ok()
     }
 
     #[inline]
@@ -169,6 +179,9 @@ impl Window {
                 self.base_offset = 0;
             }
         }
+        while self.slots.back() == Some(&Slot::Free) {
+            self.slots.pop_back();
+        }
     }
 
     #[inline]
@@ -178,26 +191,23 @@ impl Window {
 
     fn rebase(&mut self, base: Position) {
         self.base = base;
+        self.base_offset = self.offset_of(base);
+    }
+
+    fn offset_of(&self, position: Position) -> u16 {
         // The remainder is below the size, which has 16 bits.
         #[expect(
             clippy::cast_possible_truncation,
             reason = "remainder of a 16-bit number"
         )]
-        let offset = (base.number() % u64::from(self.size)) as u16;
-        self.base_offset = offset;
+        let offset = (position.number() % u64::from(self.size)) as u16;
+        offset
     }
 
-    /// A position before all that are in flight: only after a change of tail.
-    fn extend_down(&mut self, position: Position) -> Result<(), Unavailable> {
-        let more = self.base.since(position);
-        if more + self.slots.len() as u64 > u64::from(self.size) {
-            return Err(Unavailable::Taken);
-        }
-        for _ in 0..more {
-            self.slots.push_front(Slot::Free);
-        }
-        self.rebase(position);
-        Ok(())
+    /// The identifier at an offset within the range. The range fits 16 bits, so this never wraps.
+    #[inline]
+    fn id_at(&self, offset: u16) -> Result<PacketId, Unavailable> {
+        PacketId::new(self.first.wrapping_add(offset).wrapping_add(1)).ok_or(Unavailable::Taken)
     }
 
     #[cfg(any(test, feature = "validate"))]
@@ -220,5 +230,83 @@ impl Window {
         );
         let counted = |slot: &&Slot| !matches!(slot, Slot::Free | Slot::Resumed);
         Ok(self.slots.iter().filter(counted).count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A window for the range of 5 identifiers from 11 on.
+    fn window() -> Window {
+        Window::new(PartitionId::new(0), 2, 5).unwrap()
+    }
+
+    #[test]
+    fn a_range_has_to_fit_the_packet_identifiers() {
+        assert!(Window::new(PartitionId::new(0), 255, 255).is_some());
+        assert!(Window::new(PartitionId::new(0), 257, 255).is_none());
+        assert!(Window::new(PartitionId::new(0), 0, 0).is_none());
+    }
+
+    #[test]
+    fn identifiers_of_other_ranges_are_not_found() {
+        let mut window = window();
+        window.put(Position::new(0), Slot::AtLeastOnce);
+        for (number, found) in [
+            (10, None),
+            (11, Some(0)),
+            (15, Some(4)),
+            (16, None),
+            (1, None),
+        ] {
+            assert_eq!(window.index_of(PacketId::new(number).unwrap()), found);
+        }
+    }
+
+    proptest! {
+        /// Against a set of positions: any position near those in flight, any order of
+        /// acknowledgements.
+        #[test]
+        fn a_window_is_a_set_of_positions(steps in vec((any::<bool>(), 0..8_u64), 0..200)) {
+            let (mut window, mut model) = (window(), BTreeSet::new());
+            let mut base = 1_000_000;
+            for (is_put, at) in steps {
+                if is_put {
+                    let position = base + at;
+                    let low = model.first().copied().unwrap_or(position).min(position);
+                    let high = model.last().copied().unwrap_or(position).max(position);
+                    let outcome = window.packet_id(Position::new(position));
+                    if model.contains(&position) {
+                        prop_assert_eq!(outcome, Err(Unavailable::InFlight));
+                    } else if high - low >= 5 {
+                        prop_assert_eq!(outcome, Err(Unavailable::Taken));
+                    } else {
+                        let expected = 11 + u16::try_from(position % 5).unwrap();
+                        prop_assert_eq!(outcome, Ok(PacketId::new(expected).unwrap()));
+                        prop_assert_eq!(
+                            window.id_of(Position::new(position)), PacketId::new(expected));
+                        window.put(Position::new(position), Slot::AtLeastOnce);
+                        model.insert(position);
+                    }
+                } else {
+                    let packet_id = PacketId::new(11 + u16::try_from(at % 5).unwrap()).unwrap();
+                    let index = window.index_of(packet_id).unwrap();
+                    let known = model.iter().find(|position| *position % 5 == at % 5).copied();
+                    let is_known = window.slot(index) != Slot::Free;
+                    prop_assert_eq!(known, is_known.then(|| window.position(index).number()));
+                    window.free(index);
+                    known.map(|known| model.remove(&known));
+                    base += 1;
+                }
+                prop_assert_eq!(window.validate().unwrap(), model.len());
+                prop_assert_eq!(window.is_empty(), model.is_empty());
+            }
+        }
     }
 }

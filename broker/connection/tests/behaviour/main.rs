@@ -2,6 +2,7 @@
 
 mod alias;
 mod auth;
+mod connack;
 mod connect;
 mod disconnect;
 mod driver;
@@ -11,4 +12,5 @@ mod qos1_in;
 mod qos2_in;
 mod qos2_out;
 mod receive_maximum;
+mod split;
 mod subscribe;

@@ -2,10 +2,12 @@
 
 use std::num::NonZeroU16;
 
-use catena_connection::{Offered, Outgoing, Settings};
+use catena_connection::{Offered, Outgoing, Settings, Source};
 use catena_mqtt::{AckKind, Connect, ConnectProperties, Qos, ReasonCode, Version};
 
-use crate::driver::{Driver, ack, ack_bytes, connect, message, outgoing, position, publish_bytes};
+use crate::driver::{
+    Driver, ack, ack_bytes, connect, message, outgoing, partition, position, publish_bytes,
+};
 
 fn open(receive_maximum: u16, cap: u16) -> Driver {
     let receive_maximum = NonZeroU16::new(receive_maximum);
@@ -94,11 +96,17 @@ fn everything_but_publishes_goes_on_when_the_window_is_full() {
 fn an_mqtt_3_client_is_limited_by_its_packet_ids() {
     let mut driver = Driver::open(Version::V311);
     assert_eq!(driver.connection.receive_maximum(), u16::MAX);
+    let source = Source {
+        partition: partition(0),
+        attachment: 70,
+    };
     for at in 0..65_535 {
-        assert_eq!(
-            driver.offer(&message(Qos::AtLeastOnce, at)).0,
-            Offered::Taken
-        );
+        let (settings, offer) = (&driver.settings, message(Qos::AtLeastOnce, at));
+        let (bytes, stats) = (&mut driver.bytes, &mut driver.stats);
+        let offered = driver
+            .connection
+            .offer(driver.now, settings, source, &offer, bytes, stats);
+        assert_eq!(offered, Offered::Taken);
     }
     assert_eq!(
         driver.offer(&message(Qos::AtLeastOnce, 65_535)).0,
