@@ -184,7 +184,8 @@ impl Backend {
         {
             let mut replica = lock(slot);
             work(&mut replica);
-            replica.sort(tasks, |frontend| woken |= 1 << frontend.number().min(63));
+            let wake = |frontend: FrontendId| woken |= 1 << frontend.number().min(63);
+            replica.sort(tasks, None, |_, _| {}, wake);
         }
         if woken != 0 {
             self.wake(partition, woken, caller);
@@ -229,9 +230,11 @@ impl Port for Backend {
                 replica.partition.resume(resume.attachment, resume.session);
             }
             replica.run(&self.routes, frontend, exchange.requests, now);
-            replica.sort(&mut tasks, |frontend| {
-                woken |= 1 << frontend.number().min(63);
-            });
+            // What waited for this frontend was answered earlier: it goes first.
+            replica.lend_mail(frontend, receiver);
+            let wake = |frontend: FrontendId| woken |= 1 << frontend.number().min(63);
+            let answer = |number, reply| receiver.reply(number, reply);
+            replica.sort(&mut tasks, Some(frontend), answer, wake);
             replica.lend(frontend, receiver);
         }
         // What was for the caller itself has just been lent.

@@ -61,11 +61,7 @@ impl Backend {
                         .subscribe(*session, *attachment, *subscription_id, filters);
                 routed.map(|routed| {
                     self.log_routing(&routed.partitions, tasks, caller, now);
-                    AskOutcome::Subscribed {
-                        version: routed.version,
-                        codes: routed.codes,
-                        partitions: routed.partitions,
-                    }
+                    AskOutcome::Subscribed(Box::new(routed))
                 })
             }
             Asked::Unsubscribe { session, filters } => {

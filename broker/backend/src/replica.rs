@@ -76,7 +76,7 @@ impl Replica {
             let origin = Origin::Frontend(frontend, numbered.number);
             match &numbered.request {
                 Request::Publish(publish) => self.publish(routes, origin, publish, now),
-                other => self.apply(origin, What::Request(other.clone()), now),
+                other => self.apply(origin, What::Request(other), now),
             }
             if self.fault.is_some() {
                 self.out.reply(origin, unavailable(&numbered.request));
@@ -101,7 +101,7 @@ impl Replica {
                 .reply(origin, Reply::Published(ReasonCode::Success));
             return;
         }
-        self.apply(origin, What::Publish(*publish), now);
+        self.apply(origin, What::Publish(publish), now);
     }
 
     fn match_topic(&mut self, routes: &Routes, topic: &str, now: Moment) {
@@ -203,8 +203,8 @@ impl Replica {
         self.fault = Some(fault);
     }
 
-    /// Lends a frontend what is there for it.
-    pub(crate) fn lend(&mut self, frontend: FrontendId, receiver: &mut impl Receiver) {
+    /// Hands a frontend the replies and notices that waited for it.
+    pub(crate) fn lend_mail(&mut self, frontend: FrontendId, receiver: &mut impl Receiver) {
         if let Some(mail) = self.mail.get_mut(usize::from(frontend.number())) {
             for mail in mail.drain(..) {
                 match mail {
@@ -213,16 +213,32 @@ impl Replica {
                 }
             }
         }
+    }
+
+    /// Lends a frontend its deliveries.
+    pub(crate) fn lend(&mut self, frontend: FrontendId, receiver: &mut impl Receiver) {
+        self.lend_mail(frontend, receiver);
         if let Err(fault) = self.partition.take(frontend, receiver) {
             self.stop(fault);
         }
     }
 
-    /// Sorts the outbox: mail for frontends, tasks for other chains.
-    pub(crate) fn sort(&mut self, tasks: &mut impl Extend<Task>, mut wake: impl FnMut(FrontendId)) {
+    /// Sorts the outbox: answers to the caller go straight to `answer`, the rest is mail for
+    /// frontends and tasks for other chains.
+    pub(crate) fn sort(
+        &mut self,
+        tasks: &mut impl Extend<Task>,
+        caller: Option<FrontendId>,
+        mut answer: impl FnMut(RequestNumber, Reply),
+        mut wake: impl FnMut(FrontendId),
+    ) {
         for effect in self.out.effects.drain(..) {
             let (frontend, mail) = match effect {
                 Effect::Reply(Origin::Frontend(frontend, number), reply) => {
+                    if caller == Some(frontend) {
+                        answer(number, reply);
+                        continue;
+                    }
                     (frontend, Mail::Reply(number, reply))
                 }
                 Effect::Reply(Origin::Partition(asker, ask), reply) => {

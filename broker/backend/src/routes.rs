@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use catena_mqtt::{Qos, ReasonCode};
-use catena_partition::{Attachment, OwnedFilter, Replay, RoutingChange};
+use catena_partition::{Attachment, OwnedFilter, Replay, RoutingChange, Subscribed};
 use catena_routing::{
     Change, Command, FilterRequest, Outcome, Reach, Refusal, Routing, SubscriptionOptions,
 };
@@ -27,14 +27,6 @@ pub(crate) struct Table {
     pub(crate) routing: Routing,
     changes: VecDeque<(RoutingVersion, PartitionSet, RoutingChange)>,
     logged: Box<[AtomicU64]>,
-}
-
-/// What came of a SUBSCRIBE or UNSUBSCRIBE.
-pub(crate) struct Routed {
-    pub(crate) version: RoutingVersion,
-    pub(crate) codes: Box<[ReasonCode]>,
-    /// The partitions that have to log it before the client hears of it.
-    pub(crate) partitions: PartitionSet,
 }
 
 impl Table {
@@ -129,7 +121,7 @@ impl Routes {
         attachment: Attachment,
         subscription_id: Option<u32>,
         filters: &[OwnedFilter],
-    ) -> Result<Routed, Fault> {
+    ) -> Result<Subscribed, Fault> {
         self.write(|table| {
             let room = self
                 .subscriptions_max
@@ -177,7 +169,7 @@ impl Routes {
                 let change = subscribed(session, attachment, subscription_id, filter, is_new);
                 table.changes.push_back((outcome.version, reach, change));
             }
-            Ok(Routed {
+            Ok(Subscribed {
                 version: outcome.version,
                 codes: codes.into(),
                 partitions,
@@ -190,7 +182,7 @@ impl Routes {
         &self,
         session: SessionId,
         filters: &[Box<str>],
-    ) -> Result<Routed, Fault> {
+    ) -> Result<Subscribed, Fault> {
         self.write(|table| {
             let texts: Vec<&str> = filters.iter().map(|filter| &**filter).collect();
             let outcome = table.routing.apply_command(Command::Unsubscribe {
@@ -213,7 +205,7 @@ impl Routes {
                 };
                 table.changes.push_back((outcome.version, reach, change));
             }
-            Ok(Routed {
+            Ok(Subscribed {
                 version: outcome.version,
                 codes: codes.into(),
                 partitions,

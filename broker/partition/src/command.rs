@@ -1,9 +1,9 @@
 //! What enters a partition's log.
 
 use catena_mqtt::{Qos, ReasonCode};
-use catena_types::{PartitionSet, RoutingVersion, SessionId};
+use catena_types::{RoutingVersion, SessionId};
 
-use crate::{Attachment, Origin, Publish, Request};
+use crate::{Attachment, Origin, Publish, Request, Subscribed};
 
 /// A command with the requester who waits for its answer.
 #[derive(Debug, Clone)]
@@ -15,12 +15,12 @@ pub struct Command<'a> {
 }
 
 /// The commands. Those of [`Request`] enter the log as they came; the head makes the others.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum What<'a> {
     /// A request that needs nothing from the head but its place in the log.
-    Request(Request<'a>),
+    Request(&'a Request<'a>),
     /// A message; the topic's recipients are those of the last `Recipients`.
-    Publish(Publish<'a>),
+    Publish(&'a Publish<'a>),
     /// The recipients of a topic from here on, as the head has matched them.
     Recipients {
         /// The topic name.
@@ -49,26 +49,6 @@ pub enum What<'a> {
     },
     /// A timer is due.
     Tick,
-}
-
-impl Clone for What<'_> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Request(request) => Self::Request(request.clone()),
-            Self::Publish(publish) => Self::Publish(*publish),
-            Self::Recipients { topic, recipients } => Self::Recipients { topic, recipients },
-            Self::Forget { topic } => Self::Forget { topic },
-            Self::Routing { version, changes } => Self::Routing {
-                version: *version,
-                changes,
-            },
-            Self::Done { ask, outcome } => Self::Done {
-                ask: *ask,
-                outcome: outcome.clone(),
-            },
-            Self::Tick => Self::Tick,
-        }
-    }
 }
 
 /// Who gets the messages of a topic: the result of one match.
@@ -173,14 +153,7 @@ pub enum AskOutcome {
     /// The topic's partition has (or refuses) the message.
     Published(ReasonCode),
     /// The routing table and every partition concerned have the subscriptions.
-    Subscribed {
-        /// The table's version.
-        version: RoutingVersion,
-        /// SUBACK codes in the order of the filters.
-        codes: Box<[ReasonCode]>,
-        /// Partitions whose topics the filters can match.
-        partitions: PartitionSet,
-    },
+    Subscribed(Box<Subscribed>),
     /// The routing table and every partition concerned have dropped the subscriptions.
     Unsubscribed {
         /// UNSUBACK codes in the order of the filters.

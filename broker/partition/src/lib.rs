@@ -24,7 +24,7 @@ pub use command::{
 pub use delivery::{Delivery, Outgoing, OutgoingPublish, Receiver, Taken};
 pub use outbox::{Effect, Outbox};
 pub use partition::{Partition, Stats};
-pub use reply::{Connected, Notice, Origin, Reply};
+pub use reply::{Connected, Notice, Origin, Reply, Subscribed};
 pub use request::{
     Attachment, AttachmentIndex, Connect, Numbered, Phase, Publish, Replay, Request, RequestNumber,
     Subscribe, SubscribeFilter, Will, WillFate,

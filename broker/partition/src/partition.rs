@@ -244,10 +244,10 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     /// Requests about topics; the others go on to the sessions.
-    fn request(mut self, origin: Origin, request: Request<'_>) -> Result<(), Fault> {
+    fn request(mut self, origin: Origin, request: &Request<'_>) -> Result<(), Fault> {
         let context = &mut self.context;
-        match request {
-            Request::Publish(publish) => self.topics.publish(context, origin, &publish),
+        match *request {
+            Request::Publish(ref publish) => self.topics.publish(context, origin, publish),
             Request::Attach {
                 session,
                 attachment,
@@ -288,14 +288,14 @@ impl Parts<'_> {
                     .reply(origin, if current { Reply::Done } else { Reply::Stale });
                 Ok(())
             }
-            other => self.session_request(origin, other),
+            ref other => self.session_request(origin, other),
         }
     }
 
-    fn session_request(mut self, origin: Origin, request: Request<'_>) -> Result<(), Fault> {
+    fn session_request(mut self, origin: Origin, request: &Request<'_>) -> Result<(), Fault> {
         let (context, sessions) = (&mut self.context, self.sessions);
-        match request {
-            Request::Connect(connect) => sessions.connect(context, origin, &connect),
+        match *request {
+            Request::Connect(ref connect) => sessions.connect(context, origin, connect),
             Request::Disconnect {
                 session,
                 generation,
@@ -319,20 +319,20 @@ impl Parts<'_> {
                 generation,
                 partition,
             } => sessions.range(context, origin, session, generation, partition),
-            Request::Subscribe(subscribe) => sessions.subscribe(context, origin, *subscribe),
+            Request::Subscribe(ref subscribe) => sessions.subscribe(context, origin, subscribe),
             Request::Unsubscribe {
                 session,
                 generation,
-                filters,
-            } => sessions.unsubscribe(context, origin, session, generation, &filters),
+                ref filters,
+            } => sessions.unsubscribe(context, origin, session, generation, filters),
             Request::Receive {
                 session,
                 generation,
                 packet_id,
-                publish,
+                ref publish,
             } => {
                 let key = Inbound::new(session, generation, packet_id);
-                sessions.receive(context, origin, key, &publish)
+                sessions.receive(context, origin, key, publish)
             }
             Request::Release {
                 session,
@@ -367,7 +367,7 @@ impl Machine for Partition {
             What::Request(request) => self.parts(out).request(origin, request),
             What::Publish(publish) => {
                 let mut parts = self.parts(out);
-                parts.topics.publish(&mut parts.context, origin, &publish)
+                parts.topics.publish(&mut parts.context, origin, publish)
             }
             What::Recipients { topic, recipients } => self.topics.recipients(topic, recipients),
             What::Forget { topic } => self.topics.forget(topic),

@@ -32,15 +32,8 @@ pub enum Reply {
         /// Its place; the first packet ID is 1 + place × IDs per range.
         place: u16,
     },
-    /// To `Subscribe`: the routing version that has it, and a code for each filter.
-    Subscribed {
-        /// The version from which on every partition concerned matches with it.
-        version: RoutingVersion,
-        /// SUBACK codes in the order of the filters.
-        codes: Box<[ReasonCode]>,
-        /// Partitions where the session now may have deliveries.
-        partitions: PartitionSet,
-    },
+    /// To `Subscribe`.
+    Subscribed(Box<Subscribed>),
     /// To `Unsubscribe`: a code for each filter.
     Unsubscribed {
         /// UNSUBACK codes in the order of the filters.
@@ -69,6 +62,17 @@ pub struct Connected {
     /// The partitions that have ranges of packet IDs, in their order.
     pub ranges: Box<[PartitionId]>,
     /// Where a resumed session may have deliveries: attach there.
+    pub partitions: PartitionSet,
+}
+
+/// Subscriptions that every partition concerned knows of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribed {
+    /// The routing version from which on all of them match with it.
+    pub version: RoutingVersion,
+    /// SUBACK codes in the order of the filters.
+    pub codes: Box<[ReasonCode]>,
+    /// Partitions where the session now may have deliveries.
     pub partitions: PartitionSet,
 }
 

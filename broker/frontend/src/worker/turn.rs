@@ -120,19 +120,15 @@ impl Turn<'_> {
                 self.state.refuse(slot, reason);
                 Ok(())
             }
-            (
-                Purpose::Subscribe(packet_id),
-                Reply::Subscribed {
-                    codes, partitions, ..
-                },
-            ) => {
+            (Purpose::Subscribe(packet_id), Reply::Subscribed(subscribed)) => {
                 if let Some(client) = self.state.clients.get_mut(slot as usize) {
-                    client.attached.extend(&partitions);
+                    client.attached.extend(&subscribed.partitions);
                 }
                 self.speak(slot, |client, stats| {
                     let (settings, bytes) = (&client.rules.settings, &mut client.out);
                     let connection = &mut client.connection;
-                    connection.handle_subscribed(settings, packet_id, &codes, bytes, stats)
+                    let codes = &subscribed.codes;
+                    connection.handle_subscribed(settings, packet_id, codes, bytes, stats)
                 })
             }
             (Purpose::Unsubscribe(packet_id), Reply::Unsubscribed { codes }) => {

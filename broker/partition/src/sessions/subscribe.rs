@@ -6,7 +6,9 @@ use catena_types::{Fault, Generation, PartitionSet, RoutingVersion, SessionId, i
 
 use super::state::Sessions;
 use crate::partition::Context;
-use crate::{AskOutcome, Asked, Origin, OwnedFilter, Reply, Subscribe, SubscribeFilter, Then};
+use crate::{
+    AskOutcome, Asked, Origin, OwnedFilter, Reply, Subscribe, SubscribeFilter, Subscribed, Then,
+};
 
 impl Sessions {
     /// Asks the routing chain to subscribe; the answer comes when every partition concerned knows.
@@ -14,14 +16,14 @@ impl Sessions {
         &mut self,
         ctx: &mut Context<'_>,
         origin: Origin,
-        subscribe: Subscribe<'_>,
+        subscribe: &Subscribe<'_>,
     ) -> Result<(), Fault> {
         let Subscribe {
             session: id,
             attachment,
             subscription_id,
-            filters,
-        } = subscribe;
+            ref filters,
+        } = *subscribe;
         let generation = attachment.generation;
         if self.table.connected_mut(id, generation).is_none() {
             ctx.out.reply(origin, Reply::Stale);
@@ -90,30 +92,19 @@ impl Sessions {
     ) -> Result<(), Fault> {
         let session = self.table.find_mut(id);
         let reply = match (outcome, session) {
-            (
-                AskOutcome::Subscribed {
-                    version,
-                    codes,
-                    partitions,
-                },
-                Some(session),
-            ) => {
+            (AskOutcome::Subscribed(subscribed), Some(session)) => {
                 invariant!(
                     session.subscribing > 0,
                     "a SUBSCRIBE is answered once",
                     id = id
                 );
                 session.subscribing -= 1;
-                session.partitions.extend(&partitions);
-                Reply::Subscribed {
-                    version,
-                    codes,
-                    partitions,
-                }
+                session.partitions.extend(&subscribed.partitions);
+                Reply::Subscribed(subscribed)
             }
             (AskOutcome::Unsubscribed { codes }, Some(_)) => Reply::Unsubscribed { codes },
             // Its end was asked for after this, so the subscriptions are gone or will be.
-            (AskOutcome::Subscribed { .. } | AskOutcome::Unsubscribed { .. }, None) => Reply::Stale,
+            (AskOutcome::Subscribed(_) | AskOutcome::Unsubscribed { .. }, None) => Reply::Stale,
             (AskOutcome::Published(_) | AskOutcome::Ended, _) => {
                 return Err(Fault::new(
                     "an outcome fits what was asked",
@@ -141,11 +132,11 @@ fn owned(filter: &SubscribeFilter<'_>) -> OwnedFilter {
 fn refused(what: &Asked) -> Reply {
     let codes = |count: usize| vec![ReasonCode::QuotaExceeded; count].into_boxed_slice();
     match what {
-        Asked::Subscribe { filters, .. } => Reply::Subscribed {
+        Asked::Subscribe { filters, .. } => Reply::Subscribed(Box::new(Subscribed {
             version: RoutingVersion::default(),
             codes: codes(filters.len()),
             partitions: PartitionSet::EMPTY,
-        },
+        })),
         Asked::Unsubscribe { filters, .. } => Reply::Unsubscribed {
             codes: codes(filters.len()),
         },

@@ -103,15 +103,17 @@ impl Fake {
                     place,
                 }
             }
-            Request::Subscribe(subscribe) => Reply::Subscribed {
-                version: RoutingVersion::new(1),
-                codes: subscribe
-                    .filters
-                    .iter()
-                    .map(|_| ReasonCode::GrantedQos1)
-                    .collect(),
-                partitions: PartitionSet::first(2),
-            },
+            Request::Subscribe(subscribe) => {
+                Reply::Subscribed(Box::new(catena_partition::Subscribed {
+                    version: RoutingVersion::new(1),
+                    codes: subscribe
+                        .filters
+                        .iter()
+                        .map(|_| ReasonCode::GrantedQos1)
+                        .collect(),
+                    partitions: PartitionSet::first(2),
+                }))
+            }
             Request::Unsubscribe { filters, .. } => Reply::Unsubscribed {
                 codes: filters.iter().map(|_| ReasonCode::Success).collect(),
             },

@@ -156,7 +156,7 @@ impl Harness {
                 .map(|filter| subscribe::filter(filter))
                 .collect(),
         };
-        self.run(|sessions, ctx| sessions.subscribe(ctx, origin(number), subscribe))
+        self.run(|sessions, ctx| sessions.subscribe(ctx, origin(number), &subscribe))
     }
 
     #[track_caller]

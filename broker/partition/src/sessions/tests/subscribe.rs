@@ -4,7 +4,7 @@ use catena_mqtt::ReasonCode;
 use catena_types::{PartitionSet, RoutingVersion};
 
 use super::*;
-use crate::{Replay, SubscribeFilter};
+use crate::{Replay, SubscribeFilter, Subscribed};
 
 pub(super) fn filter(filter: &str) -> SubscribeFilter<'_> {
     SubscribeFilter {
@@ -19,11 +19,11 @@ pub(super) fn filter(filter: &str) -> SubscribeFilter<'_> {
 
 pub(super) fn subscribed(partitions: PartitionSet) -> AskOutcome {
     let version = RoutingVersion::new(5);
-    AskOutcome::Subscribed {
+    AskOutcome::Subscribed(Box::new(Subscribed {
         version,
         codes: [ReasonCode::GrantedQos2].into(),
         partitions,
-    }
+    }))
 }
 
 fn unsubscribe(harness: &mut Harness, of: &Connected, filters: &[&str]) -> Vec<Effect> {
@@ -66,11 +66,11 @@ fn a_subscribe_is_answered_when_the_routing_chain_has_it() {
         &effects,
         &[(
             4,
-            Reply::Subscribed {
+            Reply::Subscribed(Box::new(Subscribed {
                 version,
                 codes,
                 partitions,
-            },
+            })),
         )],
     );
     harness.lose(&connected);
@@ -165,11 +165,11 @@ fn what_is_asked_of_the_routing_chain_is_limited() {
     let effects = harness.subscribe(6, &connected, &["y"]);
     let codes: Box<[ReasonCode]> = [ReasonCode::QuotaExceeded].into();
     let (version, partitions) = (RoutingVersion::default(), PartitionSet::EMPTY);
-    let reply = Reply::Subscribed {
+    let reply = Reply::Subscribed(Box::new(Subscribed {
         version,
         codes: codes.clone(),
         partitions,
-    };
+    }));
     check_replies(&effects, &[(6, reply)]);
     let effects = unsubscribe(&mut harness, &connected, &["y"]);
     assert_eq!(asks_in(&effects).len(), 1, "33 + 17 bytes fit");

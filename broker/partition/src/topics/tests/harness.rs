@@ -200,7 +200,7 @@ impl Bench {
         {
             return ReasonCode::Success;
         }
-        match self.apply(What::Publish(*publish)).as_slice() {
+        match self.apply(What::Publish(publish)).as_slice() {
             [Effect::Reply(_, Reply::Published(reason))] => *reason,
             other => panic!("unexpected effects {other:?}"),
         }
@@ -255,14 +255,14 @@ impl Bench {
 
     pub(crate) fn attach(&mut self, number: u32, generation: u32) {
         let attachment = attachment(generation);
-        self.apply(What::Request(Request::Attach {
+        self.apply(What::Request(&Request::Attach {
             session: session(number),
             attachment,
         }));
     }
 
     pub(crate) fn detach(&mut self, number: u32, generation: u32, first_unsent: u64) {
-        self.apply(What::Request(Request::Detach {
+        self.apply(What::Request(&Request::Detach {
             session: session(number),
             generation: Generation::new(generation),
             first_unsent: Position::new(first_unsent),
@@ -277,7 +277,7 @@ impl Bench {
         count: u32,
         phase: Phase,
     ) {
-        self.apply(What::Request(Request::Ack {
+        self.apply(What::Request(&Request::Ack {
             session: session(number),
             generation: Generation::new(generation),
             attachment: AttachmentIndex(0),
