@@ -1,6 +1,6 @@
 //! Identifiers, time and the replicated-machine trait: the ground that every core stands on.
 //!
-//! This crate knows nothing of MQTT, sockets or clocks. Start reading at [`machine`]: what a
+//! This crate knows nothing of MQTT, sockets or clocks. Start reading at [`Machine`]: what a
 //! replicated state machine owes its chain.
 //!
 //! ```

@@ -1,5 +1,5 @@
-//! Any bytes as a stream of MQTT 3.1 and 3.1.1 packets: nothing panics, and what is decoded can be read to
-//! its end.
+//! Any bytes as a stream of MQTT 3.1 and 3.1.1 packets: nothing panics, and what is decoded can be
+//! read to its end.
 
 use catena_mqtt::{Frame, Packet, Version, frame};
 
