@@ -6,7 +6,7 @@ use std::io::Write;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::{self, Exit};
-use crate::{check, completions, config, man, passwd};
+use crate::{check, client, completions, config, man, passwd};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -25,6 +25,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Pub(client::PubArgs),
+    Sub(client::SubArgs),
+    Rr(client::RrArgs),
     Check(check::Arguments),
     Config(config::Arguments),
     Passwd(passwd::Arguments),
@@ -64,6 +67,9 @@ pub fn execute(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn dispatch(command: &Command, matches: &ArgMatches) -> anyhow::Result<Exit> {
     match command {
+        Command::Pub(arguments) => Ok(Exit::other(client::publish::run(arguments))),
+        Command::Sub(arguments) => Ok(Exit::other(client::subscribe::run(arguments))),
+        Command::Rr(arguments) => Ok(Exit::other(client::request::run(arguments))),
         Command::Check(arguments) => check::execute(arguments, matches),
         Command::Config(arguments) => config::execute(arguments, matches),
         Command::Passwd(arguments) => passwd::execute(arguments),

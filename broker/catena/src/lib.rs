@@ -6,11 +6,14 @@
 //!
 //! What it never does: decide anything about MQTT. It starts those who do.
 //!
-//! Start reading at [`cli`]; `run` starts a broker, `load` reads what it is started with.
+//! Start reading at [`cli`]; `run` starts a broker, `load` reads what it is started with, [`client`]
+//! talks to any broker.
 
 pub mod cli;
+pub mod client;
 
 mod check;
+mod clock;
 mod completions;
 mod config;
 mod exit;
