@@ -102,11 +102,11 @@ impl Connection {
     pub(crate) fn take_publish<'a>(
         &mut self,
         settings: &Settings,
-        publish: Publish<'a>,
+        publish: &Publish<'a>,
         out: &mut Outbox<'_, 'a>,
     ) -> Result<(), Failure> {
         out.stats.count_publish_received(publish.qos);
-        self.check_publish(settings, &publish)?;
+        Self::check_publish(settings, publish)?;
         let topic = match publish.topic_alias {
             None => Topic::Borrowed(publish.topic),
             Some(alias) => {
@@ -114,60 +114,58 @@ impl Connection {
                 aliases.resolve(settings, alias, publish.topic)?
             }
         };
-        let refusal = if topic.starts_with('$') {
-            refusal_of(&topic)
-        } else {
-            None
-        };
-        let message = Incoming {
-            topic,
-            qos: publish.qos,
-            retain: publish.retain,
-            expiry_seconds: settings.message_expiry(publish.message_expiry),
-            forwarded: publish.forwarded,
-            payload: publish.payload,
-        };
-        match (publish.packet_id, refusal) {
-            (None, None) => {
-                out.actions.push(Action::Publish {
-                    ticket: None,
-                    message,
-                });
-                Ok(())
-            }
-            (None, Some(_)) => {
-                out.stats.publishes_refused += 1;
-                Ok(())
-            }
-            (Some(packet_id), None) => {
-                let kind = kind_of(publish.qos);
-                match self.note_publish(settings, kind, packet_id, None)? {
-                    Some(ticket) => out.actions.push(match kind {
-                        Kind::PubAck => Action::Publish {
-                            ticket: Some(ticket),
-                            message,
-                        },
-                        Kind::PubRec => Action::Receive {
-                            ticket,
-                            packet_id,
-                            message,
-                        },
-                    }),
-                    None => self.write_receipts(settings, kind, out.bytes, out.stats)?,
-                }
-                Ok(())
-            }
-            (Some(packet_id), Some(reason)) => {
-                out.stats.publishes_refused += 1;
-                let kind = kind_of(publish.qos);
-                self.note_publish(settings, kind, packet_id, Some(reason))?;
-                self.write_receipts(settings, kind, out.bytes, out.stats)
-            }
+        if topic.starts_with('$')
+            && let Some(reason) = refusal_of(&topic)
+        {
+            return self.refuse_publish(settings, publish, reason, out);
         }
+        let Some(packet_id) = publish.packet_id else {
+            let message = incoming(settings, topic, publish);
+            out.actions.push(Action::Publish {
+                ticket: None,
+                message,
+            });
+            return Ok(());
+        };
+        let kind = kind_of(publish.qos);
+        let Some(ticket) = self.note_publish(settings, kind, packet_id, None)? else {
+            return self.write_receipts(settings, kind, out.bytes, out.stats);
+        };
+        let message = incoming(settings, topic, publish);
+        out.actions.push(match kind {
+            Kind::PubAck => Action::Publish {
+                ticket: Some(ticket),
+                message,
+            },
+            Kind::PubRec => Action::Receive {
+                ticket,
+                packet_id,
+                message,
+            },
+        });
+        Ok(())
+    }
+
+    /// Answers a publish that the broker is not asked about.
+    #[cold]
+    fn refuse_publish(
+        &mut self,
+        settings: &Settings,
+        publish: &Publish<'_>,
+        reason: ReasonCode,
+        out: &mut Outbox<'_, '_>,
+    ) -> Result<(), Failure> {
+        out.stats.publishes_refused += 1;
+        let Some(packet_id) = publish.packet_id else {
+            return Ok(());
+        };
+        let kind = kind_of(publish.qos);
+        self.note_publish(settings, kind, packet_id, Some(reason))?;
+        self.write_receipts(settings, kind, out.bytes, out.stats)
     }
 
     #[inline]
-    fn check_publish(&self, settings: &Settings, publish: &Publish<'_>) -> Result<(), Failure> {
+    fn check_publish(settings: &Settings, publish: &Publish<'_>) -> Result<(), Failure> {
         // [MQTT-3.2.2-11]
         if publish.qos > settings.maximum_qos {
             return Err(Failure::new(
@@ -315,6 +313,18 @@ impl Connection {
         }
         Self::sent(stats, kind.first_byte());
         Ok(())
+    }
+}
+
+#[inline]
+fn incoming<'a>(settings: &Settings, topic: Topic<'a>, publish: &Publish<'a>) -> Incoming<'a> {
+    Incoming {
+        topic,
+        qos: publish.qos,
+        retain: publish.retain,
+        expiry_seconds: settings.message_expiry(publish.message_expiry),
+        forwarded: publish.forwarded,
+        payload: publish.payload,
     }
 }
 
