@@ -106,6 +106,16 @@ impl AddressRange {
         })
     }
 
+    /// An address of the range.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// How many leading bits all addresses of the range share.
+    pub fn prefix_bits(&self) -> u8 {
+        self.prefix_bits
+    }
+
     /// Whether the address lies in the range. An IPv4 address mapped to IPv6 is taken as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let differing = match (self.address, address.to_canonical()) {
