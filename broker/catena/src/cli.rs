@@ -6,7 +6,7 @@ use std::io::Write;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::{self, Exit};
-use crate::{check, client, completions, config, man, passwd};
+use crate::{check, client, completions, config, man, passwd, run};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -25,6 +25,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
     Pub(client::PubArgs),
     Sub(client::SubArgs),
     Rr(client::RrArgs),
@@ -67,6 +68,7 @@ pub fn execute(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn dispatch(command: &Command, matches: &ArgMatches) -> anyhow::Result<Exit> {
     match command {
+        Command::Run(arguments) => run::execute(arguments, matches),
         Command::Pub(arguments) => Ok(Exit::other(client::publish::run(arguments))),
         Command::Sub(arguments) => Ok(Exit::other(client::subscribe::run(arguments))),
         Command::Rr(arguments) => Ok(Exit::other(client::request::run(arguments))),

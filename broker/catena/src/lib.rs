@@ -19,8 +19,13 @@ mod config;
 mod exit;
 mod flags;
 mod load;
+mod login;
 mod man;
+mod node;
 mod passwd;
-mod tls;
+mod run;
+mod start;
+mod store;
 
 pub use exit::{Exit, UsageError};
+pub use start::{Running, start};

@@ -8,28 +8,43 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use catena_frontend::{TlsError, TlsFiles};
 use catena_resources::{
-    Authentication, Configuration, Diagnostic, Listener, Method, Place, PlaceKind, ResourceName,
-    Severity, Tls, parse_with,
+    Authentication, Configuration, Diagnostic, Listener, Method, Place, PlaceKind, ProxyProtocol,
+    ResourceName, Severity, Tls, parse_with,
 };
 use clap::ArgMatches;
 
 use crate::flags;
+use crate::login::Login;
 use crate::passwd::PasswordFile;
-use crate::tls;
 use documents::Documents;
-use materials::Folder;
+pub(crate) use materials::Folder;
 
 /// A configuration with everything that it names, read and checked.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) configuration: Configuration,
-    /// TLS of each listener that has it, by the name of its secret.
-    pub(crate) certificates: BTreeMap<String, Arc<rustls::ServerConfig>>,
-    /// The password files of each authentication, one for each of its methods.
-    pub(crate) passwords: BTreeMap<ResourceName, Vec<PasswordFile>>,
+    /// Certificate and key of each listener that has them, by the name of their secret.
+    certificates: BTreeMap<String, TlsFiles>,
+    /// Who checks the credentials of each authentication.
+    logins: BTreeMap<ResourceName, Arc<Login>>,
     /// What is worth knowing and no error.
     pub(crate) notes: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Certificate and key of a listener.
+    pub(crate) fn tls_of(&self, listener: &Listener) -> Option<&TlsFiles> {
+        let Tls::Manual { secret } = listener.tls.as_ref()?;
+        self.certificates.get(secret.as_str())
+    }
+
+    /// Who checks credentials for this authentication. For one that there is not, nobody is let
+    /// in: the configuration rules that out, and an open door would be the worst answer.
+    pub(crate) fn login(&self, name: &ResourceName) -> Arc<Login> {
+        self.logins.get(name).map(Arc::clone).unwrap_or_default()
+    }
 }
 
 /// Why a configuration cannot be had.
@@ -99,11 +114,12 @@ pub(crate) fn complete(
     let mut loaded = Loaded::default();
     let mut problems = Vec::new();
     for listener in &configuration.listeners {
+        without_effect(listener, &mut loaded.notes);
         if let Some(tls) = &listener.tls {
             match certificate(listener, tls, folder, &mut loaded.notes) {
-                Ok(config) => {
+                Ok(files) => {
                     let Tls::Manual { secret } = tls;
-                    loaded.certificates.insert(secret.to_string(), config);
+                    loaded.certificates.insert(secret.to_string(), files);
                 }
                 Err(found) => problems.extend(found),
             }
@@ -112,7 +128,8 @@ pub(crate) fn complete(
     for authentication in &configuration.authentications {
         match passwords(authentication, folder, &mut loaded.notes) {
             Ok(files) => {
-                loaded.passwords.insert(authentication.name.clone(), files);
+                let login = Arc::new(Login::new(files));
+                loaded.logins.insert(authentication.name.clone(), login);
             }
             Err(found) => problems.extend(found),
         }
@@ -127,12 +144,29 @@ pub(crate) fn complete(
     Ok(loaded)
 }
 
+/// What a listener asks for and does not get.
+fn without_effect(listener: &Listener, notes: &mut Vec<Diagnostic>) {
+    let name = PathBuf::from(format!("BrokerListener {}", listener.name));
+    let mut note = |message: &str| {
+        notes.push(Diagnostic {
+            severity: Severity::Note,
+            ..*problem(&name, message)
+        });
+    };
+    if listener.connections.is_some() {
+        note("catena.maxConnections has no effect yet; spec.catena.limits.connections has");
+    }
+    if let ProxyProtocol::Optional(_) = listener.proxy_protocol {
+        note("catena.proxyProtocol Optional is taken as Required");
+    }
+}
+
 fn certificate(
     listener: &Listener,
     tls: &Tls,
     folder: &Folder,
     notes: &mut Vec<Diagnostic>,
-) -> Result<Arc<rustls::ServerConfig>, Vec<Diagnostic>> {
+) -> Result<TlsFiles, Vec<Diagnostic>> {
     let wanted_by = format!("named by BrokerListener {}", listener.name);
     let chain = folder.material(&tls.certificate_chain(), &wanted_by, notes);
     let key = folder.material(&tls.private_key(), &wanted_by, notes);
@@ -143,14 +177,34 @@ fn certificate(
             return Err(problems.map(|one| *one).collect());
         }
     };
-    let made = tls::server_config(&chain.bytes, &key.bytes);
-    made.map_err(|error| {
-        let file = match error.part() {
-            tls::Part::Chain => &chain,
-            tls::Part::Key => &key,
-        };
-        vec![*problem(&file.path, error.to_string())]
-    })
+    let files = TlsFiles {
+        certificates: chain.path,
+        key: key.path,
+        client_authorities: None,
+        require_client_certificate: false,
+    };
+    match files.load() {
+        Ok(_) => Ok(files),
+        Err(error) => Err(vec![*tls_problem(&files, &error)]),
+    }
+}
+
+fn tls_problem(files: &TlsFiles, error: &TlsError) -> Box<Diagnostic> {
+    match error {
+        TlsError::File { path, source } if *path == files.key => {
+            let message = format!("holds no private key in PEM, or an encrypted one: {source}");
+            problem(path, message)
+        }
+        TlsError::File { path, source } => {
+            problem(path, format!("holds no certificate chain in PEM: {source}"))
+        }
+        TlsError::NoCertificate(path) => problem(path, "holds no certificate"),
+        TlsError::Unusable(source) => {
+            let message = format!("certificate and private key cannot be used: {source}");
+            problem(&files.key, message)
+        }
+        TlsError::Authorities(source) => problem(&files.certificates, source.to_string()),
+    }
 }
 
 fn passwords(

@@ -3,14 +3,13 @@
 mod file;
 mod hash;
 mod prompt;
-mod store;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, bail};
 
 use crate::exit::{Exit, UsageError};
-use crate::load;
+use crate::{load, store};
 pub(crate) use file::PasswordFile;
 
 /// Add, change or delete a user of a password file

@@ -14,6 +14,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
+    /// The working directory.
+    pub(crate) fn here() -> Self {
+        Self::new(PathBuf::from("."))
+    }
+
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path }
     }

@@ -65,6 +65,14 @@ impl PasswordFile {
         }
     }
 
+    /// Every user with its hash.
+    pub(crate) fn users(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::User { name, hash } => Some((name.as_str(), hash.as_str())),
+            Line::Other(_) => None,
+        })
+    }
+
     /// The file as text.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();

@@ -7,6 +7,7 @@ use tempfile::tempdir;
 fn help_tells_what_there_is() {
     for (name, arguments) in [
         ("catena", vec!["--help"]),
+        ("run", vec!["run", "--help"]),
         ("check", vec!["check", "--help"]),
         ("config-show", vec!["config", "show", "--help"]),
         ("passwd", vec!["passwd", "--help"]),

@@ -100,7 +100,8 @@ refused: 2 errors
     write(conf.join("secrets/server/tls.key"), "nothing");
     let told = catena(folder.path(), ["check", "-c", "conf"]);
     assert!(
-        told.err.contains("tls.key: is no private key in PEM: "),
+        told.err
+            .contains("tls.key: holds no private key in PEM, or an encrypted one"),
         "{}",
         told.err
     );

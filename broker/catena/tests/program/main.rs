@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod broker;
 mod command_line;
 mod documents;
 mod passwords;
 mod process;
+mod serving;
+mod signals;
