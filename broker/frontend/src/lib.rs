@@ -24,7 +24,10 @@ mod tls;
 mod websocket;
 pub mod worker;
 
-pub use authn::{Applicant, Authenticator};
+pub use authn::{
+    Applicant, Authenticator, HashError, LineProblem, PasswordFile, PasswordFileError,
+    hash_password,
+};
 pub use error::Error;
 pub use options::{Address, Clock, ListenerOptions, Options, Protocol};
 pub use shell::{Handle, ListenerStatus, Service, Wake};

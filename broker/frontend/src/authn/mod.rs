@@ -1,7 +1,11 @@
 //! Who a client is: password files, and the threads that check against them.
 
+mod file;
+mod password;
 mod pool;
 
+pub use file::{LineProblem, PasswordFile, PasswordFileError};
+pub use password::{HashError, hash_password};
 pub(crate) use pool::{Job, Pool};
 
 use std::net::IpAddr;
