@@ -17,6 +17,7 @@ mod ids;
 mod machine;
 mod moment;
 mod placement;
+mod pool;
 
 pub use codec::{Reader, Truncated, Writer};
 pub use digest::{Digest, Digester};
@@ -28,3 +29,4 @@ pub use ids::{
 pub use machine::{Entry, Machine};
 pub use moment::{Moment, Stamp};
 pub use placement::{PARTITIONS_MAX, Placement, siphash};
+pub use pool::Pool;

@@ -1,22 +1,21 @@
-//! Where the session records stand: a slab, found by session ID and by client ID.
+//! Where the session records stand: a pool, found by session ID and by client ID.
 //!
 //! The tables are seeded, since clients choose their IDs. Nothing outside may see their order:
 //! whoever needs all sessions gets them ascending by session ID.
 
 use std::hash::Hasher;
 
-use catena_types::{Fault, Generation, SessionId, invariant};
+use catena_types::{Fault, Generation, Pool, SessionId, invariant};
 use foldhash::SharedSeed;
 use foldhash::fast::FoldHasher;
 use hashbrown::HashTable;
-use slab::Slab;
 
 use super::record::Session;
 
 /// All sessions of a partition.
 #[derive(Debug)]
 pub(super) struct Table {
-    sessions: Slab<Session>,
+    sessions: Pool<Session>,
     by_id: HashTable<u32>,
     by_client: HashTable<u32>,
     seed: Seed,
@@ -26,7 +25,7 @@ impl Table {
     /// An empty table.
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            sessions: Slab::new(),
+            sessions: Pool::new(),
             by_id: HashTable::new(),
             by_client: HashTable::new(),
             seed: Seed {
@@ -49,19 +48,14 @@ impl Table {
         );
         let by_id = self.seed.of_id(session.id);
         let by_client = self.seed.of_client(&session.client_id);
-        let Ok(slot) = u32::try_from(self.sessions.vacant_key()) else {
-            return Err(Fault::new("sessions are fewer than 2^32", String::new()));
-        };
-        self.sessions.insert(session);
+        let slot = self.sessions.insert(session);
         let (sessions, seed) = (&self.sessions, &self.seed);
         self.by_id.insert_unique(by_id, slot, |slot| {
-            sessions
-                .get(*slot as usize)
-                .map_or(0, |other| seed.of_id(other.id))
+            sessions.get(*slot).map_or(0, |other| seed.of_id(other.id))
         });
         self.by_client.insert_unique(by_client, slot, |slot| {
             sessions
-                .get(*slot as usize)
+                .get(*slot)
                 .map_or(0, |other| seed.of_client(&other.client_id))
         });
         Ok(())
@@ -71,7 +65,7 @@ impl Table {
     pub(super) fn remove(&mut self, id: SessionId) -> Result<Session, Fault> {
         let found = self
             .slot(id)
-            .and_then(|slot| Some((slot, self.sessions.try_remove(slot)?)));
+            .and_then(|slot| Some((slot, self.sessions.remove(slot)?)));
         let Some((slot, session)) = found else {
             return Err(Fault::new("a session is removed once", format!("id={id}")));
         };
@@ -113,11 +107,11 @@ impl Table {
     /// The ID of the client's session.
     pub(super) fn id_of(&self, client_id: &str) -> Option<SessionId> {
         let named = |slot: &u32| {
-            let session = self.sessions.get(*slot as usize);
+            let session = self.sessions.get(*slot);
             session.is_some_and(|session| *session.client_id == *client_id)
         };
         let slot = self.by_client.find(self.seed.of_client(client_id), named)?;
-        Some(self.sessions.get(*slot as usize)?.id)
+        Some(self.sessions.get(*slot)?.id)
     }
 
     /// How many sessions there are.
@@ -143,7 +137,7 @@ impl Table {
             self.by_client.len() == self.len(),
             "one entry per session by client"
         );
-        for (slot, session) in &self.sessions {
+        for (slot, session) in self.sessions.iter() {
             let id = session.id;
             invariant!(self.slot(id) == Some(slot), "found by its ID", id = id);
             let by_client = self.id_of(&session.client_id);
@@ -152,20 +146,14 @@ impl Table {
         Ok(())
     }
 
-    fn slot(&self, id: SessionId) -> Option<usize> {
-        let has = |slot: &u32| {
-            self.sessions
-                .get(*slot as usize)
-                .is_some_and(|s| s.id == id)
-        };
-        self.by_id
-            .find(self.seed.of_id(id), has)
-            .map(|slot| *slot as usize)
+    fn slot(&self, id: SessionId) -> Option<u32> {
+        let has = |slot: &u32| self.sessions.get(*slot).is_some_and(|s| s.id == id);
+        self.by_id.find(self.seed.of_id(id), has).copied()
     }
 }
 
-fn take(index: &mut HashTable<u32>, hash: u64, slot: usize) -> bool {
-    match index.find_entry(hash, |other| *other as usize == slot) {
+fn take(index: &mut HashTable<u32>, hash: u64, slot: u32) -> bool {
+    match index.find_entry(hash, |other| *other == slot) {
         Ok(entry) => {
             entry.remove();
             true

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 
-use catena_types::{FrontendId, Generation, SessionId};
+use catena_types::{FrontendId, Generation, Pool, SessionId};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use slab::Slab;
 
 use super::limits::{SPARE_ENTRIES_MAX, SPARE_QUEUES_MAX};
 use super::queue::{Queue, QueueEntry};
@@ -51,10 +50,10 @@ impl Record {
 /// All sessions that have something in this partition.
 #[derive(Debug)]
 pub(crate) struct Attached {
-    slab: Slab<Record>,
+    slab: Pool<Record>,
     by_session: HashTable<u32>,
     hasher: FixedState,
-    queues: Slab<Queue>,
+    queues: Pool<Queue>,
     spare: Vec<VecDeque<QueueEntry>>,
     changes: u64,
 }
@@ -63,10 +62,10 @@ impl Attached {
     /// Nobody.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            slab: Slab::new(),
+            slab: Pool::new(),
             by_session: HashTable::new(),
             hasher: FixedState::with_seed(seed),
-            queues: Slab::new(),
+            queues: Pool::new(),
             spare: Vec::new(),
             changes: 1,
         }
@@ -82,7 +81,7 @@ impl Attached {
         let hash = self.hasher.hash_one(session.packed());
         let found = self.by_session.find(hash, |&index| {
             self.slab
-                .get(index as usize)
+                .get(index)
                 .is_some_and(|record| record.session == session)
         });
         found.copied()
@@ -90,7 +89,7 @@ impl Attached {
 
     /// The place `hint` if the session is there, else wherever it is.
     pub(crate) fn find_at(&self, hint: u32, session: SessionId) -> Option<u32> {
-        let there = self.slab.get(hint as usize);
+        let there = self.slab.get(hint);
         if there.is_some_and(|record| record.session == session) {
             return Some(hint);
         }
@@ -102,7 +101,7 @@ impl Attached {
         let index = self
             .find(session)
             .unwrap_or_else(|| self.insert(Record::offline(session)));
-        let record = self.slab.get_mut(index as usize)?;
+        let record = self.slab.get_mut(index)?;
         if record.generation > attachment.generation {
             return None;
         }
@@ -117,11 +116,11 @@ impl Attached {
 
     pub(super) fn insert(&mut self, record: Record) -> u32 {
         let session = record.session;
-        let index = self.slab.insert(record) as u32;
+        let index = self.slab.insert(record);
         let (slab, hasher) = (&self.slab, &self.hasher);
         self.by_session
             .insert_unique(hasher.hash_one(session.packed()), index, |&other| {
-                slab.get(other as usize)
+                slab.get(other)
                     .map_or(0, |record| hasher.hash_one(record.session.packed()))
             });
         index
@@ -130,7 +129,7 @@ impl Attached {
     /// Notes that a connection is gone. `None` if a newer one is attached.
     pub(crate) fn detach(&mut self, session: SessionId, generation: Generation) -> Option<u32> {
         let index = self.find(session)?;
-        let record = self.slab.get_mut(index as usize)?;
+        let record = self.slab.get_mut(index)?;
         if record.generation > generation || !record.online {
             return None;
         }
@@ -141,7 +140,7 @@ impl Attached {
 
     /// Forgets a session. Its queue must be gone.
     pub(crate) fn remove(&mut self, index: u32) {
-        let Some(record) = self.slab.try_remove(index as usize) else {
+        let Some(record) = self.slab.remove(index) else {
             return;
         };
         let hash = self.hasher.hash_one(record.session.packed());
@@ -153,65 +152,65 @@ impl Attached {
 
     /// The record at `index`.
     pub(crate) fn at(&self, index: u32) -> Option<&Record> {
-        self.slab.get(index as usize)
+        self.slab.get(index)
     }
 
     /// The record at `index` if it is this session's and has a connection.
     pub(crate) fn online(&self, index: u32, session: SessionId) -> Option<&Record> {
         self.slab
-            .get(index as usize)
+            .get(index)
             .filter(|record| record.session == session && record.online)
     }
 
     /// The queue of the record at `index`.
     pub(crate) fn queue(&self, index: u32) -> Option<&Queue> {
-        let queue = self.slab.get(index as usize)?.queue?;
-        self.queues.get(queue as usize)
+        let queue = self.slab.get(index)?.queue?;
+        self.queues.get(queue)
     }
 
     /// The record at `index` with its queue.
     pub(crate) fn queue_mut(&mut self, index: u32) -> Option<(&Record, &mut Queue)> {
-        let record = self.slab.get(index as usize)?;
-        let queue = self.queues.get_mut(record.queue? as usize)?;
+        let record = self.slab.get(index)?;
+        let queue = self.queues.get_mut(record.queue?)?;
         Some((record, queue))
     }
 
     /// The record at `index` with its queue, made if there is none.
     pub(crate) fn queue_for(&mut self, index: u32) -> Option<(&Record, &mut Queue)> {
-        let record = self.slab.get_mut(index as usize)?;
+        let record = self.slab.get_mut(index)?;
         let queue = match record.queue {
             Some(queue) => queue,
             None => {
                 let entries = self.spare.pop().unwrap_or_default();
-                let queue = self.queues.insert(Queue::starting_at(record.next, entries)) as u32;
+                let queue = self.queues.insert(Queue::starting_at(record.next, entries));
                 record.queue = Some(queue);
                 queue
             }
         };
-        let queue = self.queues.get_mut(queue as usize)?;
+        let queue = self.queues.get_mut(queue)?;
         Some((record, queue))
     }
 
     pub(super) fn put_queue(&mut self, index: u32, queue: Queue) {
-        if let Some(record) = self.slab.get_mut(index as usize) {
-            record.queue = Some(self.queues.insert(queue) as u32);
+        if let Some(record) = self.slab.get_mut(index) {
+            record.queue = Some(self.queues.insert(queue));
         }
     }
 
     /// Drops the queue of the record at `index` if it has no entries left.
     pub(crate) fn drop_empty_queue(&mut self, index: u32) {
-        let Some(record) = self.slab.get_mut(index as usize) else {
+        let Some(record) = self.slab.get_mut(index) else {
             return;
         };
         let Some(queue) = record.queue else { return };
         if self
             .queues
-            .get(queue as usize)
+            .get(queue)
             .is_some_and(|queue| !queue.entries.is_empty())
         {
             return;
         }
-        if let Some(queue) = self.queues.try_remove(queue as usize) {
+        if let Some(queue) = self.queues.remove(queue) {
             record.next = queue.base;
             let entries = queue.entries;
             if entries.capacity() <= SPARE_ENTRIES_MAX && self.spare.len() < SPARE_QUEUES_MAX {
@@ -228,8 +227,6 @@ impl Attached {
 
     /// All records with their indices, in no meaningful order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Record)> {
-        self.slab
-            .iter()
-            .map(|(index, record)| (index as u32, record))
+        self.slab.iter().map(|(index, record)| (index, record))
     }
 }

@@ -1,8 +1,7 @@
 //! Stored messages: each body once, freed when the last queue entry or retained topic lets go.
 
 use catena_mqtt::Qos;
-use catena_types::{Fault, Moment, Stamp, invariant};
-use slab::Slab;
+use catena_types::{Fault, Moment, Pool, Stamp, invariant};
 
 use super::limits::MESSAGE_BYTES;
 use crate::Publish;
@@ -84,7 +83,7 @@ pub(super) struct MessageParts<'a> {
 /// The stored messages of a partition.
 #[derive(Debug, Default)]
 pub(crate) struct Messages {
-    slab: Slab<Message>,
+    slab: Pool<Message>,
     bytes: u64,
 }
 
@@ -112,17 +111,17 @@ impl Messages {
 
     pub(super) fn insert(&mut self, message: Message) -> MessageIndex {
         self.bytes += message.body_bytes() + MESSAGE_BYTES;
-        self.slab.insert(message) as MessageIndex
+        self.slab.insert(message)
     }
 
     /// The message at `index`.
     pub(crate) fn at(&self, index: MessageIndex) -> Option<&Message> {
-        self.slab.get(index as usize)
+        self.slab.get(index)
     }
 
     /// Adds references.
     pub(crate) fn refer(&mut self, index: MessageIndex, count: u32) -> Result<(), Fault> {
-        let message = self.slab.get_mut(index as usize);
+        let message = self.slab.get_mut(index);
         invariant!(
             message.is_some(),
             "a referenced message is stored",
@@ -136,7 +135,7 @@ impl Messages {
 
     /// Takes one reference back. The message comes out if it was the last.
     pub(crate) fn release(&mut self, index: MessageIndex) -> Result<Option<Message>, Fault> {
-        let Some(message) = self.slab.get_mut(index as usize) else {
+        let Some(message) = self.slab.get_mut(index) else {
             return Err(Fault::new(
                 "a released message is stored",
                 format!("index={index}"),
@@ -151,12 +150,11 @@ impl Messages {
         if message.references > 0 {
             return Ok(None);
         }
-        let message = self.slab.remove(index as usize);
-        self.bytes -= message.body_bytes() + MESSAGE_BYTES;
-        if self.slab.is_empty() && self.slab.capacity() > 4096 {
-            self.slab.shrink_to_fit();
+        let message = self.slab.remove(index);
+        if let Some(message) = &message {
+            self.bytes -= message.body_bytes() + MESSAGE_BYTES;
         }
-        Ok(Some(message))
+        Ok(message)
     }
 
     /// Bytes by the partition's accounting.
@@ -171,9 +169,7 @@ impl Messages {
 
     /// All messages with their indices, in no meaningful order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (MessageIndex, &Message)> {
-        self.slab
-            .iter()
-            .map(|(index, message)| (index as MessageIndex, message))
+        self.slab.iter().map(|(index, message)| (index, message))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Topic names: each stored once while it has messages, a retained message or cached recipients.
 
+use catena_types::Pool;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use slab::Slab;
 
 use super::messages::MessageIndex;
 use super::sets::{NONE, SetIndex};
@@ -38,20 +38,20 @@ impl Topic {
 /// The topics of a partition, by name.
 #[derive(Debug)]
 pub(crate) struct Names {
-    slab: Slab<Topic>,
+    slab: Pool<Topic>,
     table: HashTable<TopicIndex>,
     hasher: FixedState,
     /// The topic found last: publishes come in runs.
     last: TopicIndex,
     /// Where the search for a topic to forget goes on.
-    hand: usize,
+    hand: u32,
 }
 
 impl Names {
     /// No topics. The seed keeps clients from choosing names that collide.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            slab: Slab::new(),
+            slab: Pool::new(),
             table: HashTable::new(),
             hasher: FixedState::with_seed(seed),
             last: 0,
@@ -63,7 +63,7 @@ impl Names {
     pub(crate) fn find(&mut self, name: &str) -> Option<TopicIndex> {
         if self
             .slab
-            .get(self.last as usize)
+            .get(self.last)
             .is_some_and(|topic| &*topic.name == name)
         {
             return Some(self.last);
@@ -71,7 +71,7 @@ impl Names {
         let hash = self.hasher.hash_one(name);
         let found = self.table.find(hash, |&index| {
             self.slab
-                .get(index as usize)
+                .get(index)
                 .is_some_and(|topic| &*topic.name == name)
         });
         let index = *found?;
@@ -91,11 +91,11 @@ impl Names {
             retained: None,
             references: 0,
         };
-        let index = self.slab.insert(topic) as TopicIndex;
+        let index = self.slab.insert(topic);
         let (slab, hasher) = (&self.slab, &self.hasher);
         self.table
             .insert_unique(self.hasher.hash_one(name), index, |&other| {
-                slab.get(other as usize)
+                slab.get(other)
                     .map_or(0, |topic| hasher.hash_one(&*topic.name))
             });
         self.last = index;
@@ -104,26 +104,27 @@ impl Names {
 
     /// The topic at `index`.
     pub(crate) fn at(&self, index: TopicIndex) -> Option<&Topic> {
-        self.slab.get(index as usize)
+        self.slab.get(index)
     }
 
     /// The topic at `index`.
     pub(crate) fn at_mut(&mut self, index: TopicIndex) -> Option<&mut Topic> {
-        self.slab.get_mut(index as usize)
+        self.slab.get_mut(index)
     }
 
     /// Drops the topic at `index` if nothing needs it.
     pub(crate) fn remove_if_idle(&mut self, index: TopicIndex) {
-        if !self.slab.get(index as usize).is_some_and(Topic::is_idle) {
+        if !self.slab.get(index).is_some_and(Topic::is_idle) {
             return;
         }
-        let topic = self.slab.remove(index as usize);
+        let Some(topic) = self.slab.remove(index) else {
+            return;
+        };
         let hash = self.hasher.hash_one(&*topic.name);
         if let Ok(entry) = self.table.find_entry(hash, |&other| other == index) {
             entry.remove();
         }
-        if self.slab.is_empty() && self.slab.capacity() > 4096 {
-            self.slab.shrink_to_fit();
+        if self.slab.is_empty() {
             self.table.shrink_to(0, |_| 0);
         }
     }
@@ -138,11 +139,7 @@ impl Names {
         const STEPS: usize = 64;
         for _ in 0..STEPS {
             let at = self.hand;
-            self.hand = if at + 1 < self.slab.capacity() {
-                at + 1
-            } else {
-                0
-            };
+            self.hand = if at + 1 < self.slab.end() { at + 1 } else { 0 };
             let forgettable = self.slab.get(at).is_some_and(|topic| {
                 topic.set != NONE && topic.retained.is_none() && topic.references == 0
             });
@@ -155,8 +152,6 @@ impl Names {
 
     /// All topics with their indices, in no meaningful order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (TopicIndex, &Topic)> {
-        self.slab
-            .iter()
-            .map(|(index, topic)| (index as TopicIndex, topic))
+        self.slab.iter().map(|(index, topic)| (index, topic))
     }
 }

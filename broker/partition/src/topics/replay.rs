@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use catena_mqtt::{Qos, topic::matches};
-use catena_types::{Fault, SessionId, invariant};
-use slab::Slab;
+use catena_types::{Fault, Pool, SessionId, invariant};
 
 use super::limits::REPLAY_AHEAD_MAX;
 use super::names::TopicIndex;
@@ -35,7 +34,7 @@ pub(crate) struct Replay {
 /// The replays of a partition.
 #[derive(Debug, Default)]
 pub(crate) struct Replays {
-    slab: Slab<Replay>,
+    slab: Pool<Replay>,
     /// The replays of a session, in the order they began.
     by_session: BTreeMap<SessionId, Vec<u32>>,
     unfinished: usize,
@@ -49,19 +48,19 @@ impl Replays {
 
     /// The replay at `index`.
     pub(crate) fn at(&self, index: u32) -> Option<&Replay> {
-        self.slab.get(index as usize)
+        self.slab.get(index)
     }
 
     /// An entry that came from a replay stands in a queue.
     pub(crate) fn entry_made(&mut self, index: u32) {
-        if let Some(replay) = self.slab.get_mut(index as usize) {
+        if let Some(replay) = self.slab.get_mut(index) {
             replay.entries += 1;
         }
     }
 
     /// An entry that came from a replay is gone.
     pub(crate) fn entry_gone(&mut self, index: u32) -> Result<(), Fault> {
-        let Some(replay) = self.slab.get_mut(index as usize) else {
+        let Some(replay) = self.slab.get_mut(index) else {
             return Err(Fault::new(
                 "a replayed entry has its replay",
                 format!("replay={index}"),
@@ -85,14 +84,14 @@ impl Replays {
     pub(super) fn insert(&mut self, replay: Replay) -> u32 {
         let session = replay.session;
         self.unfinished += usize::from(!replay.finished);
-        let index = self.slab.insert(replay) as u32;
+        let index = self.slab.insert(replay);
         self.by_session.entry(session).or_default().push(index);
         index
     }
 
     /// Draws nothing more for a replay.
     pub(super) fn finish(&mut self, index: u32) {
-        if let Some(replay) = self.slab.get_mut(index as usize)
+        if let Some(replay) = self.slab.get_mut(index)
             && !replay.finished
         {
             replay.finished = true;
@@ -105,12 +104,14 @@ impl Replays {
     fn remove_if_idle(&mut self, index: u32) {
         let idle = self
             .slab
-            .get(index as usize)
+            .get(index)
             .is_some_and(|r| r.finished && r.entries == 0);
         if !idle {
             return;
         }
-        let replay = self.slab.remove(index as usize);
+        let Some(replay) = self.slab.remove(index) else {
+            return;
+        };
         if let Some(all) = self.by_session.get_mut(&replay.session) {
             all.retain(|&other| other != index);
             if all.is_empty() {
@@ -122,7 +123,7 @@ impl Replays {
     /// All replays with their indices, by session and age.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Replay)> {
         let indices = self.by_session.values().flatten();
-        indices.filter_map(|&index| Some((index, self.slab.get(index as usize)?)))
+        indices.filter_map(|&index| Some((index, self.slab.get(index)?)))
     }
 }
 
@@ -191,7 +192,7 @@ impl Topics {
 
     /// Draws one retained message, or finds that there are no more.
     fn draw_next(&mut self, context: &Context<'_>, turn: u32) -> Result<(), Fault> {
-        let Some(replay) = self.replays.slab.get_mut(turn as usize) else {
+        let Some(replay) = self.replays.slab.get_mut(turn) else {
             return Ok(());
         };
         let Some((name, topic)) = next_match(&self.retained, &replay.filter, &replay.cursor) else {
@@ -268,7 +269,7 @@ impl Topics {
             .collect();
         for turn in all {
             self.draw_topic(context, turn, topic)?;
-            if let Some(replay) = self.replays.slab.get_mut(turn as usize) {
+            if let Some(replay) = self.replays.slab.get_mut(turn) {
                 replay.drawn.insert(Arc::clone(&name));
             }
         }

@@ -1,7 +1,6 @@
 //! Recipient sets: the result of a match, named by number by every message that was sent with it.
 
-use catena_types::{Fault, FrontendId, invariant};
-use slab::Slab;
+use catena_types::{Fault, FrontendId, Pool, invariant};
 
 use super::attached::Attached;
 use super::groups::GroupName;
@@ -118,7 +117,7 @@ pub(crate) fn terms(recipient: &Recipient, own: bool) -> Option<(catena_mqtt::Qo
 /// The recipient sets of a partition.
 #[derive(Debug, Default)]
 pub(crate) struct Sets {
-    slab: Slab<RecipientSet>,
+    slab: Pool<RecipientSet>,
 }
 
 impl Sets {
@@ -132,29 +131,29 @@ impl Sets {
 
     /// Adds a set from a snapshot: it keeps its place even if all its groups have gone since.
     pub(super) fn restore(&mut self, set: RecipientSet) -> SetIndex {
-        self.slab.insert(set) as SetIndex
+        self.slab.insert(set)
     }
 
     /// The set at `index`; `None` for [`EMPTY`].
     pub(crate) fn at(&self, index: SetIndex) -> Option<&RecipientSet> {
-        self.slab.get(index as usize)
+        self.slab.get(index)
     }
 
     /// The set at `index`; `None` for [`EMPTY`].
     pub(crate) fn at_mut(&mut self, index: SetIndex) -> Option<&mut RecipientSet> {
-        self.slab.get_mut(index as usize)
+        self.slab.get_mut(index)
     }
 
     /// Names a set once more.
     pub(crate) fn refer(&mut self, index: SetIndex) {
-        if let Some(set) = self.slab.get_mut(index as usize) {
+        if let Some(set) = self.slab.get_mut(index) {
             set.references += 1;
         }
     }
 
     /// Names it once less; the last time frees it.
     pub(crate) fn release(&mut self, index: SetIndex) -> Result<(), Fault> {
-        let Some(set) = self.slab.get_mut(index as usize) else {
+        let Some(set) = self.slab.get_mut(index) else {
             return Ok(());
         };
         invariant!(
@@ -164,7 +163,7 @@ impl Sets {
         );
         set.references -= 1;
         if set.references == 0 {
-            self.slab.remove(index as usize);
+            self.slab.remove(index);
         }
         Ok(())
     }
@@ -172,8 +171,6 @@ impl Sets {
     /// How many sets are kept.
     #[cfg(any(test, feature = "validate"))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (SetIndex, &RecipientSet)> {
-        self.slab
-            .iter()
-            .map(|(index, set)| (index as SetIndex, set))
+        self.slab.iter().map(|(index, set)| (index, set))
     }
 }
