@@ -172,6 +172,10 @@ fn bind(address: &Address) -> io::Result<(Bound, Address)> {
             // A restart must not wait for old connections to time out. SO_REUSEPORT stays off: a
             // second broker would take half of the clients unnoticed.
             socket.set_reuse_address(true)?;
+            if address.is_ipv6() {
+                // Its port for IPv4 is another listener's, such as the other half of `*:1883`.
+                socket.set_only_v6(true)?;
+            }
             socket.bind(&SockAddr::from(*address))?;
             let bound = socket.local_addr()?.as_socket().unwrap_or(*address);
             (socket, Address::Tcp(bound), None)
