@@ -6,8 +6,8 @@
 //!
 //! What it never does: decide anything about MQTT. It starts those who do.
 //!
-//! Start reading at [`cli`]; `run` starts a broker, `load` reads what it is started with, [`client`]
-//! talks to any broker.
+//! Start reading at [`cli`]; `run` starts a broker, `load` reads what it is started with,
+//! [`client`] talks to any broker.
 
 pub mod cli;
 pub mod client;

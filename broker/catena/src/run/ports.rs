@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use catena_frontend::ListenerStatus;
-use catena_resources::{Access, Listener};
+use catena_resources::{Access, Endpoint, Listener};
 use tracing::{info, warn};
 
 use crate::load::Loaded;
@@ -15,13 +15,12 @@ use crate::store;
 /// One line for each listening socket.
 pub(super) fn log(listeners: &[ListenerStatus], loaded: &Loaded) {
     for status in listeners {
-        let name = status.name.split('@').next().unwrap_or_default();
-        let described = loaded.configuration.listeners.iter();
-        let Some(listener) = { described }.find(|one| one.name.as_str() == name) else {
+        let mut described = loaded.configuration.listeners.iter();
+        let Some(listener) = described.find(|listener| is_of(listener, &status.name)) else {
             continue;
         };
         info!(
-            listener = name,
+            listener = listener.name.as_str(),
             address = %status.address,
             protocol = %listener.protocol,
             tls = listener.tls.is_some(),
@@ -30,11 +29,23 @@ pub(super) fn log(listeners: &[ListenerStatus], loaded: &Loaded) {
         );
         if listener.access == Access::Anonymous && !listener.endpoint.is_local() {
             warn!(
-                listener = name,
+                listener = listener.name.as_str(),
                 "everybody who reaches this listener may publish and subscribe"
             );
         }
     }
+}
+
+/// Whether a socket of this name, which ends in the address as configured, is the listener's.
+fn is_of(listener: &Listener, socket: &str) -> bool {
+    let Some((name, configured)) = socket.split_once('@') else {
+        return false;
+    };
+    let addresses = listener.endpoint.addresses();
+    let among = addresses.iter().any(|one| one.to_string() == configured);
+    let unix = matches!(listener.endpoint, Endpoint::Unix(_));
+    let named = listener.name.as_str() == name;
+    named && (among || unix && listener.endpoint.to_string() == configured)
 }
 
 fn authentication(listener: &Listener) -> &str {

@@ -7,5 +7,6 @@ mod command_line;
 mod documents;
 mod passwords;
 mod process;
+mod reference;
 mod serving;
 mod signals;

@@ -113,6 +113,22 @@ fn an_address_that_is_taken_is_told_with_a_remedy() {
 }
 
 #[test]
+fn one_port_can_be_open_for_both_families() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return;
+    }
+    let folder = tempdir().unwrap();
+    let open = ["--anonymous", "allowed", "--port-file", "ports", "--listen"];
+    let _first = Broker::start(folder.path(), &[&open[..], &["0.0.0.0:0"]].concat());
+    let ports = || std::fs::read_to_string(folder.path().join("ports")).unwrap();
+    let text = ports();
+    let port = text.lines().nth(1).unwrap().rsplit(':').next().unwrap();
+    let other = format!("[::]:{port}");
+    let _second = Broker::start(folder.path(), &[&open[..], &[&other]].concat());
+    assert!(ports().contains(&other));
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_before_anything_starts() {
     let folder = tempdir().unwrap();
     write(folder.path().join("conf.yaml"), "kind: Broker\n");
