@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use catena_frontend::{TlsError, TlsFiles};
 use catena_resources::{
-    Authentication, Configuration, Diagnostic, Listener, Method, Place, PlaceKind, ProxyProtocol,
-    ResourceName, Severity, Tls, parse_with,
+    Authentication, Configuration, Diagnostic, Endpoint, Listener, Method, Place, PlaceKind,
+    ProxyProtocol, ResourceName, Severity, Tls, parse_with,
 };
 use clap::ArgMatches;
 
@@ -108,9 +108,14 @@ fn parsed(
 ///
 /// Everything that is wrong.
 pub(crate) fn complete(
-    configuration: Configuration,
+    mut configuration: Configuration,
     folder: &Folder,
 ) -> Result<Loaded, Vec<Diagnostic>> {
+    for listener in &mut configuration.listeners {
+        if let Endpoint::Unix(path) = &mut listener.endpoint {
+            *path = folder.path_of(path);
+        }
+    }
     let mut loaded = Loaded::default();
     let mut problems = Vec::new();
     for listener in &configuration.listeners {

@@ -23,6 +23,11 @@ impl Folder {
         Self { path }
     }
 
+    /// A path that documents name: if not absolute, from the folder on.
+    pub(super) fn path_of(&self, path: &Path) -> PathBuf {
+        self.path.join(path)
+    }
+
     /// One secret or config map. `wanted_by` says in the diagnostic who needs it.
     pub(super) fn material(
         &self,
@@ -51,7 +56,7 @@ impl Folder {
             PasswordSource::Secret(material) => self.material(material, wanted_by, notes),
             PasswordSource::File { path, named_in } => {
                 let (path, wanted_by) = match named_in {
-                    Some(_) => (self.path.join(path), wanted_by),
+                    Some(_) => (self.path_of(path), wanted_by),
                     None => (path.clone(), "named by --password-file"),
                 };
                 self.file(path, MaterialKind::Secret, wanted_by, notes)

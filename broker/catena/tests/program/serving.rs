@@ -129,6 +129,37 @@ fn one_port_can_be_open_for_both_families() {
 }
 
 #[test]
+fn a_unix_socket_stands_beside_the_documents() {
+    let folder = tempdir().unwrap();
+    let text = "apiVersion: mqttbroker.iotoperations.azure.com/v1\nkind: BrokerListener\n\
+                metadata: { name: local }\nspec: { ports: [{ catena: { unixSocket: m.sock } }] }\n";
+    write(folder.path().join("conf/listener.yaml"), text);
+    let mut command = process::command(folder.path());
+    command.args([
+        "run",
+        "--admin",
+        "off",
+        "--config",
+        "conf",
+        "--port-file",
+        "ports",
+    ]);
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = std::io::BufReader::new(child.stdout.take().unwrap());
+    let ready = std::io::BufRead::lines(log).find(|line| {
+        line.as_ref()
+            .is_ok_and(|line| line.contains("component ready"))
+    });
+    let socket = std::os::unix::net::UnixStream::connect(folder.path().join("conf/m.sock"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(ready.is_some() && socket.is_ok());
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_before_anything_starts() {
     let folder = tempdir().unwrap();
     write(folder.path().join("conf.yaml"), "kind: Broker\n");
