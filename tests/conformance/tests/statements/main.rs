@@ -1,0 +1,22 @@
+//! The statements of MQTT 5.0 and 3.1.1 against a running broker, over the network.
+//!
+//! One program, so that tests which have to let time pass run beside all others. Most use one
+//! broker and names of their own; files follow the chapters of the standards.
+
+mod connack;
+mod connect;
+mod connect_fields;
+mod publish_qos0;
+mod publish_qos1;
+mod publish_qos2;
+
+use catena_conformance::Broker;
+use catena_mqtt::Version;
+
+/// The versions that both standards are about.
+const VERSIONS: [Version; 2] = [Version::V5, Version::V311];
+
+/// The broker of most tests.
+fn shared() -> &'static Broker {
+    Broker::shared()
+}
