@@ -72,7 +72,7 @@ impl<T> Pool<T> {
 
     /// The value at `index`.
     #[inline]
-    pub fn get(&self, index: u32) -> Option<&T> {
+    pub fn at(&self, index: u32) -> Option<&T> {
         match self
             .chunks
             .get(index as usize / CHUNK)?
@@ -85,7 +85,7 @@ impl<T> Pool<T> {
 
     /// The value at `index`.
     #[inline]
-    pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
+    pub fn at_mut(&mut self, index: u32) -> Option<&mut T> {
         match self.place_mut(index)? {
             Place::Taken(value) => Some(value),
             Place::Vacant { .. } => None,
@@ -149,7 +149,7 @@ mod tests {
             if step % 3 == 2 {
                 let index = *model.keys().nth(step as usize % model.len()).unwrap();
                 assert_eq!(pool.remove(index), model.remove(&index));
-                assert_eq!(pool.get(index), None);
+                assert_eq!(pool.at(index), None);
             } else {
                 let index = pool.insert(step);
                 assert_eq!(model.insert(index, step), None, "a place is taken once");
@@ -168,7 +168,7 @@ mod tests {
         });
         (0..10_000).for_each(|index| assert!(pool.remove(index).is_some()));
         assert_eq!(
-            (pool.end(), pool.remove(0), pool.get(u32::MAX)),
+            (pool.end(), pool.remove(0), pool.at(u32::MAX)),
             (0, None, None)
         );
     }
@@ -179,7 +179,7 @@ mod tests {
         let (first, second) = (pool.insert("a"), pool.insert("b"));
         assert_eq!(pool.remove(first), Some("a"));
         assert_eq!(pool.insert("c"), first);
-        assert_eq!(pool.get(second), Some(&"b"));
-        assert_eq!(pool.get_mut(first), Some(&mut "c"));
+        assert_eq!(pool.at(second), Some(&"b"));
+        assert_eq!(pool.at_mut(first), Some(&mut "c"));
     }
 }

@@ -51,11 +51,11 @@ impl Table {
         let slot = self.sessions.insert(session);
         let (sessions, seed) = (&self.sessions, &self.seed);
         self.by_id.insert_unique(by_id, slot, |slot| {
-            sessions.get(*slot).map_or(0, |other| seed.of_id(other.id))
+            sessions.at(*slot).map_or(0, |other| seed.of_id(other.id))
         });
         self.by_client.insert_unique(by_client, slot, |slot| {
             sessions
-                .get(*slot)
+                .at(*slot)
                 .map_or(0, |other| seed.of_client(&other.client_id))
         });
         Ok(())
@@ -86,7 +86,7 @@ impl Table {
     /// The session with this ID.
     pub(super) fn find_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         let slot = self.slot(id)?;
-        self.sessions.get_mut(slot)
+        self.sessions.at_mut(slot)
     }
 
     /// The session with this ID if this very connection has it.
@@ -101,17 +101,17 @@ impl Table {
 
     /// The session with this ID.
     pub(super) fn find(&self, id: SessionId) -> Option<&Session> {
-        self.sessions.get(self.slot(id)?)
+        self.sessions.at(self.slot(id)?)
     }
 
     /// The ID of the client's session.
     pub(super) fn id_of(&self, client_id: &str) -> Option<SessionId> {
         let named = |slot: &u32| {
-            let session = self.sessions.get(*slot);
+            let session = self.sessions.at(*slot);
             session.is_some_and(|session| *session.client_id == *client_id)
         };
         let slot = self.by_client.find(self.seed.of_client(client_id), named)?;
-        Some(self.sessions.get(*slot)?.id)
+        Some(self.sessions.at(*slot)?.id)
     }
 
     /// How many sessions there are.
@@ -147,7 +147,7 @@ impl Table {
     }
 
     fn slot(&self, id: SessionId) -> Option<u32> {
-        let has = |slot: &u32| self.sessions.get(*slot).is_some_and(|s| s.id == id);
+        let has = |slot: &u32| self.sessions.at(*slot).is_some_and(|s| s.id == id);
         self.by_id.find(self.seed.of_id(id), has).copied()
     }
 }

@@ -81,7 +81,7 @@ impl Attached {
         let hash = self.hasher.hash_one(session.packed());
         let found = self.by_session.find(hash, |&index| {
             self.slab
-                .get(index)
+                .at(index)
                 .is_some_and(|record| record.session == session)
         });
         found.copied()
@@ -89,7 +89,7 @@ impl Attached {
 
     /// The place `hint` if the session is there, else wherever it is.
     pub(crate) fn find_at(&self, hint: u32, session: SessionId) -> Option<u32> {
-        let there = self.slab.get(hint);
+        let there = self.slab.at(hint);
         if there.is_some_and(|record| record.session == session) {
             return Some(hint);
         }
@@ -101,7 +101,7 @@ impl Attached {
         let index = self
             .find(session)
             .unwrap_or_else(|| self.insert(Record::offline(session)));
-        let record = self.slab.get_mut(index)?;
+        let record = self.slab.at_mut(index)?;
         if record.generation > attachment.generation {
             return None;
         }
@@ -120,7 +120,7 @@ impl Attached {
         let (slab, hasher) = (&self.slab, &self.hasher);
         self.by_session
             .insert_unique(hasher.hash_one(session.packed()), index, |&other| {
-                slab.get(other)
+                slab.at(other)
                     .map_or(0, |record| hasher.hash_one(record.session.packed()))
             });
         index
@@ -129,7 +129,7 @@ impl Attached {
     /// Notes that a connection is gone. `None` if a newer one is attached.
     pub(crate) fn detach(&mut self, session: SessionId, generation: Generation) -> Option<u32> {
         let index = self.find(session)?;
-        let record = self.slab.get_mut(index)?;
+        let record = self.slab.at_mut(index)?;
         if record.generation > generation || !record.online {
             return None;
         }
@@ -152,32 +152,32 @@ impl Attached {
 
     /// The record at `index`.
     pub(crate) fn at(&self, index: u32) -> Option<&Record> {
-        self.slab.get(index)
+        self.slab.at(index)
     }
 
     /// The record at `index` if it is this session's and has a connection.
     pub(crate) fn online(&self, index: u32, session: SessionId) -> Option<&Record> {
         self.slab
-            .get(index)
+            .at(index)
             .filter(|record| record.session == session && record.online)
     }
 
     /// The queue of the record at `index`.
     pub(crate) fn queue(&self, index: u32) -> Option<&Queue> {
-        let queue = self.slab.get(index)?.queue?;
-        self.queues.get(queue)
+        let queue = self.slab.at(index)?.queue?;
+        self.queues.at(queue)
     }
 
     /// The record at `index` with its queue.
     pub(crate) fn queue_mut(&mut self, index: u32) -> Option<(&Record, &mut Queue)> {
-        let record = self.slab.get(index)?;
-        let queue = self.queues.get_mut(record.queue?)?;
+        let record = self.slab.at(index)?;
+        let queue = self.queues.at_mut(record.queue?)?;
         Some((record, queue))
     }
 
     /// The record at `index` with its queue, made if there is none.
     pub(crate) fn queue_for(&mut self, index: u32) -> Option<(&Record, &mut Queue)> {
-        let record = self.slab.get_mut(index)?;
+        let record = self.slab.at_mut(index)?;
         let queue = match record.queue {
             Some(queue) => queue,
             None => {
@@ -187,25 +187,25 @@ impl Attached {
                 queue
             }
         };
-        let queue = self.queues.get_mut(queue)?;
+        let queue = self.queues.at_mut(queue)?;
         Some((record, queue))
     }
 
     pub(super) fn put_queue(&mut self, index: u32, queue: Queue) {
-        if let Some(record) = self.slab.get_mut(index) {
+        if let Some(record) = self.slab.at_mut(index) {
             record.queue = Some(self.queues.insert(queue));
         }
     }
 
     /// Drops the queue of the record at `index` if it has no entries left.
     pub(crate) fn drop_empty_queue(&mut self, index: u32) {
-        let Some(record) = self.slab.get_mut(index) else {
+        let Some(record) = self.slab.at_mut(index) else {
             return;
         };
         let Some(queue) = record.queue else { return };
         if self
             .queues
-            .get(queue)
+            .at(queue)
             .is_some_and(|queue| !queue.entries.is_empty())
         {
             return;
@@ -227,6 +227,6 @@ impl Attached {
 
     /// All records with their indices, in no meaningful order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Record)> {
-        self.slab.iter().map(|(index, record)| (index, record))
+        self.slab.iter()
     }
 }

@@ -82,12 +82,12 @@ impl Groups {
 
     /// The group at `index`.
     pub(crate) fn at(&self, index: u32) -> Option<&Group> {
-        self.slab.get(index)
+        self.slab.at(index)
     }
 
     /// The group at `index`.
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Group> {
-        self.slab.get_mut(index)
+        self.slab.at_mut(index)
     }
 
     /// The groups that a session is a member of.
@@ -99,7 +99,7 @@ impl Groups {
     pub(crate) fn join(&mut self, filter: &str, member: Member) -> u32 {
         let index = self.find_or_insert(filter);
         let session = member.session;
-        if let Some(group) = self.slab.get_mut(index) {
+        if let Some(group) = self.slab.at_mut(index) {
             match group
                 .members
                 .binary_search_by_key(&session, |member| member.session)
@@ -113,7 +113,7 @@ impl Groups {
             // In the order of filters, which a snapshot keeps.
             let slab = &self.slab;
             let at = groups.partition_point(|&other| {
-                slab.get(other).is_some_and(|group| *group.filter < *filter)
+                slab.at(other).is_some_and(|group| *group.filter < *filter)
             });
             groups.insert(at, index);
         }
@@ -149,7 +149,7 @@ impl Groups {
                 self.by_session.remove(&session);
             }
         }
-        let Some(group) = self.slab.get_mut(index) else {
+        let Some(group) = self.slab.at_mut(index) else {
             return VecDeque::new();
         };
         group.members.retain(|member| member.session != session);
@@ -163,14 +163,14 @@ impl Groups {
 
     /// An entry in a member's queue has come from the group.
     pub(crate) fn entry_made(&mut self, index: u32) {
-        if let Some(group) = self.slab.get_mut(index) {
+        if let Some(group) = self.slab.at_mut(index) {
             group.entries += 1;
         }
     }
 
     /// An entry in a member's queue that came from the group is gone.
     pub(crate) fn entry_gone(&mut self, index: u32) -> Result<(), Fault> {
-        let Some(group) = self.slab.get_mut(index) else {
+        let Some(group) = self.slab.at_mut(index) else {
             return Err(Fault::new(
                 "a shared entry has its group",
                 format!("group={index}"),
@@ -188,11 +188,11 @@ impl Groups {
 
     /// A group exists while it has members or its entries are about.
     fn remove_if_idle(&mut self, index: u32) {
-        let group = self.slab.get(index);
-        if group.is_some_and(|group| group.members.is_empty() && group.entries == 0) {
-            if let Some(group) = self.slab.remove(index) {
-                self.by_filter.remove(&group.filter);
-            }
+        let group = self.slab.at(index);
+        if group.is_some_and(|group| group.members.is_empty() && group.entries == 0)
+            && let Some(group) = self.slab.remove(index)
+        {
+            self.by_filter.remove(&group.filter);
         }
     }
 
@@ -205,6 +205,6 @@ impl Groups {
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
         self.by_filter
             .values()
-            .filter_map(|&index| Some((index, self.slab.get(index)?)))
+            .filter_map(|&index| Some((index, self.slab.at(index)?)))
     }
 }

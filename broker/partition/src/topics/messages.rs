@@ -116,12 +116,12 @@ impl Messages {
 
     /// The message at `index`.
     pub(crate) fn at(&self, index: MessageIndex) -> Option<&Message> {
-        self.slab.get(index)
+        self.slab.at(index)
     }
 
     /// Adds references.
     pub(crate) fn refer(&mut self, index: MessageIndex, count: u32) -> Result<(), Fault> {
-        let message = self.slab.get_mut(index);
+        let message = self.slab.at_mut(index);
         invariant!(
             message.is_some(),
             "a referenced message is stored",
@@ -135,7 +135,7 @@ impl Messages {
 
     /// Takes one reference back. The message comes out if it was the last.
     pub(crate) fn release(&mut self, index: MessageIndex) -> Result<Option<Message>, Fault> {
-        let Some(message) = self.slab.get_mut(index) else {
+        let Some(message) = self.slab.at_mut(index) else {
             return Err(Fault::new(
                 "a released message is stored",
                 format!("index={index}"),
@@ -169,7 +169,7 @@ impl Messages {
 
     /// All messages with their indices, in no meaningful order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (MessageIndex, &Message)> {
-        self.slab.iter().map(|(index, message)| (index, message))
+        self.slab.iter()
     }
 }
 

@@ -63,7 +63,7 @@ impl Names {
     pub(crate) fn find(&mut self, name: &str) -> Option<TopicIndex> {
         if self
             .slab
-            .get(self.last)
+            .at(self.last)
             .is_some_and(|topic| &*topic.name == name)
         {
             return Some(self.last);
@@ -71,7 +71,7 @@ impl Names {
         let hash = self.hasher.hash_one(name);
         let found = self.table.find(hash, |&index| {
             self.slab
-                .get(index)
+                .at(index)
                 .is_some_and(|topic| &*topic.name == name)
         });
         let index = *found?;
@@ -95,7 +95,7 @@ impl Names {
         let (slab, hasher) = (&self.slab, &self.hasher);
         self.table
             .insert_unique(self.hasher.hash_one(name), index, |&other| {
-                slab.get(other)
+                slab.at(other)
                     .map_or(0, |topic| hasher.hash_one(&*topic.name))
             });
         self.last = index;
@@ -104,17 +104,17 @@ impl Names {
 
     /// The topic at `index`.
     pub(crate) fn at(&self, index: TopicIndex) -> Option<&Topic> {
-        self.slab.get(index)
+        self.slab.at(index)
     }
 
     /// The topic at `index`.
     pub(crate) fn at_mut(&mut self, index: TopicIndex) -> Option<&mut Topic> {
-        self.slab.get_mut(index)
+        self.slab.at_mut(index)
     }
 
     /// Drops the topic at `index` if nothing needs it.
     pub(crate) fn remove_if_idle(&mut self, index: TopicIndex) {
-        if !self.slab.get(index).is_some_and(Topic::is_idle) {
+        if !self.slab.at(index).is_some_and(Topic::is_idle) {
             return;
         }
         let Some(topic) = self.slab.remove(index) else {
@@ -140,11 +140,11 @@ impl Names {
         for _ in 0..STEPS {
             let at = self.hand;
             self.hand = if at + 1 < self.slab.end() { at + 1 } else { 0 };
-            let forgettable = self.slab.get(at).is_some_and(|topic| {
+            let forgettable = self.slab.at(at).is_some_and(|topic| {
                 topic.set != NONE && topic.retained.is_none() && topic.references == 0
             });
             if forgettable {
-                return self.slab.get(at);
+                return self.slab.at(at);
             }
         }
         None
@@ -152,6 +152,6 @@ impl Names {
 
     /// All topics with their indices, in no meaningful order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (TopicIndex, &Topic)> {
-        self.slab.iter().map(|(index, topic)| (index, topic))
+        self.slab.iter()
     }
 }

@@ -48,19 +48,19 @@ impl Replays {
 
     /// The replay at `index`.
     pub(crate) fn at(&self, index: u32) -> Option<&Replay> {
-        self.slab.get(index)
+        self.slab.at(index)
     }
 
     /// An entry that came from a replay stands in a queue.
     pub(crate) fn entry_made(&mut self, index: u32) {
-        if let Some(replay) = self.slab.get_mut(index) {
+        if let Some(replay) = self.slab.at_mut(index) {
             replay.entries += 1;
         }
     }
 
     /// An entry that came from a replay is gone.
     pub(crate) fn entry_gone(&mut self, index: u32) -> Result<(), Fault> {
-        let Some(replay) = self.slab.get_mut(index) else {
+        let Some(replay) = self.slab.at_mut(index) else {
             return Err(Fault::new(
                 "a replayed entry has its replay",
                 format!("replay={index}"),
@@ -91,7 +91,7 @@ impl Replays {
 
     /// Draws nothing more for a replay.
     pub(super) fn finish(&mut self, index: u32) {
-        if let Some(replay) = self.slab.get_mut(index)
+        if let Some(replay) = self.slab.at_mut(index)
             && !replay.finished
         {
             replay.finished = true;
@@ -104,7 +104,7 @@ impl Replays {
     fn remove_if_idle(&mut self, index: u32) {
         let idle = self
             .slab
-            .get(index)
+            .at(index)
             .is_some_and(|r| r.finished && r.entries == 0);
         if !idle {
             return;
@@ -123,7 +123,7 @@ impl Replays {
     /// All replays with their indices, by session and age.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Replay)> {
         let indices = self.by_session.values().flatten();
-        indices.filter_map(|&index| Some((index, self.slab.get(index)?)))
+        indices.filter_map(|&index| Some((index, self.slab.at(index)?)))
     }
 }
 
@@ -192,7 +192,7 @@ impl Topics {
 
     /// Draws one retained message, or finds that there are no more.
     fn draw_next(&mut self, context: &Context<'_>, turn: u32) -> Result<(), Fault> {
-        let Some(replay) = self.replays.slab.get_mut(turn) else {
+        let Some(replay) = self.replays.slab.at_mut(turn) else {
             return Ok(());
         };
         let Some((name, topic)) = next_match(&self.retained, &replay.filter, &replay.cursor) else {
@@ -269,7 +269,7 @@ impl Topics {
             .collect();
         for turn in all {
             self.draw_topic(context, turn, topic)?;
-            if let Some(replay) = self.replays.slab.get_mut(turn) {
+            if let Some(replay) = self.replays.slab.at_mut(turn) {
                 replay.drawn.insert(Arc::clone(&name));
             }
         }

@@ -136,24 +136,24 @@ impl Sets {
 
     /// The set at `index`; `None` for [`EMPTY`].
     pub(crate) fn at(&self, index: SetIndex) -> Option<&RecipientSet> {
-        self.slab.get(index)
+        self.slab.at(index)
     }
 
     /// The set at `index`; `None` for [`EMPTY`].
     pub(crate) fn at_mut(&mut self, index: SetIndex) -> Option<&mut RecipientSet> {
-        self.slab.get_mut(index)
+        self.slab.at_mut(index)
     }
 
     /// Names a set once more.
     pub(crate) fn refer(&mut self, index: SetIndex) {
-        if let Some(set) = self.slab.get_mut(index) {
+        if let Some(set) = self.slab.at_mut(index) {
             set.references += 1;
         }
     }
 
     /// Names it once less; the last time frees it.
     pub(crate) fn release(&mut self, index: SetIndex) -> Result<(), Fault> {
-        let Some(set) = self.slab.get_mut(index) else {
+        let Some(set) = self.slab.at_mut(index) else {
             return Ok(());
         };
         invariant!(
@@ -171,6 +171,6 @@ impl Sets {
     /// How many sets are kept.
     #[cfg(any(test, feature = "validate"))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (SetIndex, &RecipientSet)> {
-        self.slab.iter().map(|(index, set)| (index, set))
+        self.slab.iter()
     }
 }
