@@ -6,7 +6,7 @@ use std::io::Write;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::{self, Exit};
-use crate::{check, client, completions, config, man, passwd, run};
+use crate::{bench, check, client, completions, config, man, passwd, run};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -29,6 +29,7 @@ enum Command {
     Pub(client::PubArgs),
     Sub(client::SubArgs),
     Rr(client::RrArgs),
+    Bench(bench::BenchArgs),
     Check(check::Arguments),
     Config(config::Arguments),
     Passwd(passwd::Arguments),
@@ -72,6 +73,7 @@ fn dispatch(command: &Command, matches: &ArgMatches) -> anyhow::Result<Exit> {
         Command::Pub(arguments) => Ok(Exit::other(client::publish::run(arguments))),
         Command::Sub(arguments) => Ok(Exit::other(client::subscribe::run(arguments))),
         Command::Rr(arguments) => Ok(Exit::other(client::request::run(arguments))),
+        Command::Bench(arguments) => Ok(Exit::other(bench::run(arguments))),
         Command::Check(arguments) => check::execute(arguments, matches),
         Command::Config(arguments) => config::execute(arguments, matches),
         Command::Passwd(arguments) => passwd::execute(arguments),

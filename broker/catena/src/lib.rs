@@ -6,9 +6,10 @@
 //!
 //! What it never does: decide anything about MQTT. It starts those who do.
 //!
-//! Start reading at [`cli`]; `run` starts a broker, `load` reads what it is started with,
-//! [`client`] talks to any broker.
+//! Start reading at [`cli`]; `run` starts a broker, `load` reads what it is started with;
+//! [`client`] and [`bench`] talk to any broker.
 
+pub mod bench;
 pub mod cli;
 pub mod client;
 

@@ -199,10 +199,7 @@ impl Connection {
             }
         }
         if self.is_ended {
-            return Err(Failure::new(
-                CONNECTION_LOST,
-                "the broker closed the connection",
-            ));
+            return Err(Failure::lost());
         }
         self.turn(true).await?;
         Ok(None)

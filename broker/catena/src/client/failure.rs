@@ -39,6 +39,16 @@ impl Failure {
         Self::new(USAGE, text)
     }
 
+    /// Something that has no number of its own.
+    pub(crate) fn general(text: impl Into<String>) -> Self {
+        Self::new(GENERAL, text)
+    }
+
+    /// The broker hung up.
+    pub(crate) fn lost() -> Self {
+        Self::new(CONNECTION_LOST, "the broker closed the connection")
+    }
+
     /// The broker refused `what`. The exit code is its reason code.
     pub(crate) fn refused(what: &str, reason: ReasonCode, explanation: Option<&str>) -> Self {
         let mut text = format!("the broker refused {what}: {}", words(reason));

@@ -33,3 +33,10 @@ pub use session::SessionArgs;
 pub use subscribe::SubArgs;
 pub use target::TargetArgs;
 pub use tls::TlsArgs;
+
+pub(crate) use channel::Channel;
+pub(crate) use failure::Failure;
+pub(crate) use publish::seconds;
+pub(crate) use session::{qos, version};
+pub(crate) use socket::cannot_connect;
+pub(crate) use target::{Place, Target};

@@ -18,4 +18,5 @@ fn clients_explain_themselves() {
     insta::assert_snapshot!("pub", help(&["pub"]));
     insta::assert_snapshot!("sub", help(&["sub"]));
     insta::assert_snapshot!("rr", help(&["rr"]));
+    insta::assert_snapshot!("bench", help(&["bench"]));
 }

@@ -3,9 +3,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "a test fails by panicking"
 )]
 
+mod bench;
 mod help;
 mod messages;
 mod mosquitto;

@@ -67,6 +67,12 @@ impl Mosquitto {
         is_running.then_some(mosquitto)
     }
 
+    /// The process ID.
+    #[must_use]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A file in the broker's folder: `socket`, `authority.pem`.
     #[must_use]
     pub(crate) fn path(&self, name: &str) -> String {
