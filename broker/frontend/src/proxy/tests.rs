@@ -119,6 +119,7 @@ proptest! {
         let ip = source.ip();
         let line = format!("PROXY {family} {ip} {ip} {} {port}\r\nrest", source.port());
         let size = line.len() - 4;
-        prop_assert_eq!(parse(line.as_bytes()), Ok(Header::Complete { source: Some(source), size }));
+        let expected = Header::Complete { source: Some(source), size };
+        prop_assert_eq!(parse(line.as_bytes()), Ok(expected));
     }
 }

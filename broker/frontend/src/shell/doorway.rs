@@ -116,7 +116,7 @@ async fn handshake(accepted: Accepted) -> Result<Box<Arrival>, HandshakeError> {
         }
         let (rewound, mut tls) = encrypted.into_inner();
         drain_plain(&mut tls, &mut early)?;
-        layers.tls = Some(tls);
+        layers.tls = Some(Box::new(tls));
         stream = Rewound {
             early,
             socket: rewound.socket,

@@ -27,7 +27,7 @@ impl<P: Port> Turn<P> {
 
     /// Sends what there is for a client, as far as its socket takes it.
     fn send(&mut self, now: Moment, slot: u32) {
-        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+        let Some(entry) = self.entries.at_mut(slot) else {
             return;
         };
         let output = self.worker.output(slot);
@@ -49,7 +49,7 @@ impl<P: Port> Turn<P> {
 
     /// Asks to be woken when the connection takes more.
     fn await_writable(&mut self, slot: u32) {
-        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+        let Some(entry) = self.entries.at_mut(slot) else {
             return;
         };
         match entry
@@ -67,13 +67,13 @@ impl<P: Port> Turn<P> {
         self.worker.take_closing(&mut self.closing);
         while let Some(closing) = self.closing.pop() {
             let slot = closing.slot;
-            let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+            let Some(entry) = self.entries.at_mut(slot) else {
                 continue;
             };
             entry.closing = Some(now.plus(self.common.linger));
             // The DISCONNECT may have been written after the last send.
             self.send(now, slot);
-            if matches!(self.entries.get(slot as usize), Some(Some(_))) {
+            if self.entries.at(slot).is_some() {
                 match closing.urgency {
                     Urgency::Now => self.close(slot),
                     Urgency::Flush => self.lingering.push(slot),
@@ -87,16 +87,17 @@ impl<P: Port> Turn<P> {
         let shutdown = self.shutdown.unwrap_or(Moment::NEVER);
         let mut lingering = std::mem::take(&mut self.lingering);
         lingering.retain(|slot| {
-            let Some(Some(entry)) = self.entries.get(*slot as usize) else {
+            let Some(entry) = self.entries.at(*slot) else {
                 return false;
             };
+            let is_closing = entry.closing.is_some();
             let is_over = entry
                 .closing
                 .is_some_and(|patience| patience.min(shutdown) <= now);
             if is_over {
                 self.close(*slot);
             }
-            !is_over && entry_is_closing(self.entries.get(*slot as usize))
+            !is_over && is_closing
         });
         self.lingering = lingering;
     }
@@ -104,7 +105,7 @@ impl<P: Port> Turn<P> {
     /// The connection has ended by itself, or cannot go on.
     #[cold]
     pub(super) fn end(&mut self, slot: u32, error: &StreamError) {
-        if let Some(Some(entry)) = self.entries.get(slot as usize) {
+        if let Some(entry) = self.entries.at(slot) {
             let listener = entry.listener.name.as_str();
             let remote_addr = entry.permit.address;
             tracing::debug!(listener, ?remote_addr, %error, "connection ended");
@@ -113,7 +114,7 @@ impl<P: Port> Turn<P> {
     }
 
     fn close(&mut self, slot: u32) {
-        let Some(mut entry) = self.entries.get_mut(slot as usize).and_then(Option::take) else {
+        let Some(mut entry) = self.entries.take(slot) else {
             return;
         };
         if entry.closing.is_some() {
@@ -130,8 +131,4 @@ impl<P: Port> Turn<P> {
         drop(entry);
         self.worker.handle_closed(slot);
     }
-}
-
-fn entry_is_closing(entry: Option<&Option<super::turn::Entry>>) -> bool {
-    matches!(entry, Some(Some(entry)) if entry.closing.is_some())
 }

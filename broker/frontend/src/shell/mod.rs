@@ -11,6 +11,7 @@ mod notes;
 pub(crate) mod ready;
 mod service;
 mod stream;
+mod table;
 mod turn;
 
 pub use handle::{Handle, ListenerStatus};

@@ -120,7 +120,7 @@ impl Socket {
 /// What is spoken between the socket and MQTT.
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
-    pub(crate) tls: Option<ServerConnection>,
+    pub(crate) tls: Option<Box<ServerConnection>>,
     pub(crate) websocket: Option<Framing>,
 }
 

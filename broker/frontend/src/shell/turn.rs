@@ -21,6 +21,7 @@ use super::notes::{Throttle, explain};
 use super::ready::ReadyWaker;
 use super::service::Common;
 use super::stream::{Layers, Received, Socket, StreamError};
+use super::table::Table;
 use crate::authn::Job;
 use crate::worker::{Closing, Worker};
 
@@ -55,7 +56,7 @@ pub(super) struct Turn<P> {
     pub(super) common: Arc<Common>,
     pub(super) mailbox: Arc<Mailbox>,
     /// By slot.
-    pub(super) entries: Vec<Option<Entry>>,
+    pub(super) entries: Table<Entry>,
     buffer: Box<[u8]>,
     /// For decrypted bytes; made when the first TLS connection comes.
     scratch: Vec<u8>,
@@ -81,7 +82,7 @@ impl<P: Port> Turn<P> {
             worker,
             common,
             mailbox,
-            entries: Vec::new(),
+            entries: Table::new(),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
             scratch: Vec::new(),
             ready: Vec::new(),
@@ -124,7 +125,11 @@ impl<P: Port> Turn<P> {
             self.give_up(now);
         }
         self.run_and_send(now);
-        if self.shutdown.is_some() && self.worker.clients() == 0 {
+        // Partitions that still owe answers by then are not waited for.
+        if self
+            .shutdown
+            .is_some_and(|until| self.worker.clients() == 0 || until <= now)
+        {
             return Poll::Ready(());
         }
         self.set_timer(now, cx);
@@ -178,10 +183,6 @@ impl<P: Port> Turn<P> {
             self.scratch.resize(BUFFER_BYTES, 0);
         }
         listener.count_opened();
-        let index = slot as usize;
-        if self.entries.len() <= index {
-            self.entries.resize_with(index + 1, || None);
-        }
         let is_new = early.is_empty();
         let (closing, is_full) = (None, false);
         let entry = Entry {
@@ -194,7 +195,7 @@ impl<P: Port> Turn<P> {
             is_full,
             is_new,
         };
-        self.entries[index] = Some(entry);
+        self.entries.put(slot, entry);
         if !early.is_empty() {
             self.take_early(now, slot, &mut early);
         }
@@ -204,7 +205,7 @@ impl<P: Port> Turn<P> {
 
     /// Bytes that came with the handshake: decrypted, but still in frames.
     fn take_early(&mut self, now: Moment, slot: u32, early: &mut [u8]) {
-        let entry = self.entries.get_mut(slot as usize).and_then(Option::as_mut);
+        let entry = self.entries.at_mut(slot);
         let framing = entry.and_then(|entry| entry.layers.as_deref_mut()?.websocket.as_mut());
         let worker = &mut self.worker;
         let result = match framing {
@@ -224,7 +225,7 @@ impl<P: Port> Turn<P> {
     /// Reads once from a connection that is ready, if its client may be read from. Returns how many
     /// bytes came.
     fn read(&mut self, now: Moment, slot: u32) -> usize {
-        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+        let Some(entry) = self.entries.at_mut(slot) else {
             return 0;
         };
         if entry.is_full {
@@ -259,7 +260,7 @@ impl<P: Port> Turn<P> {
 
     /// Takes the first `count` bytes of the buffer through the layers to the worker.
     fn feed(&mut self, now: Moment, slot: u32, count: usize) -> bool {
-        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+        let Some(entry) = self.entries.at_mut(slot) else {
             return false;
         };
         let received = &mut self.buffer[..count];
@@ -291,7 +292,7 @@ impl<P: Port> Turn<P> {
 
     /// Asks to be woken when the connection has more; puts it on the list if it has already.
     fn await_readable(&mut self, slot: u32) {
-        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+        let Some(entry) = self.entries.at_mut(slot) else {
             return;
         };
         match entry
@@ -324,7 +325,7 @@ impl<P: Port> Turn<P> {
 
     fn submit_authentications(&mut self) {
         for authentication in self.worker.take_authentications() {
-            let Some(Some(entry)) = self.entries.get(authentication.slot as usize) else {
+            let Some(entry) = self.entries.at(authentication.slot) else {
                 continue;
             };
             let terms: Arc<Terms> = entry.listener.terms();
@@ -355,7 +356,7 @@ impl<P: Port> Turn<P> {
         let lingering = self
             .lingering
             .iter()
-            .filter_map(|slot| self.entries.get(*slot as usize)?.as_ref()?.closing);
+            .filter_map(|slot| self.entries.at(*slot)?.closing);
         let due = lingering
             .chain([self.worker.next_deadline()])
             .chain(self.shutdown)

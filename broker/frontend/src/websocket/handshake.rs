@@ -73,8 +73,9 @@ fn refuse(status: &str, reason: &str) -> Upgrade {
 mod tests {
     use super::*;
 
-    const HEADERS: &str = "Host: broker\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const HEADERS: &str = "Host: broker\r\nUpgrade: websocket\r\n\
+        Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
     fn status(upgrade: &Upgrade) -> String {
         let (Upgrade::Accepted { response, .. } | Upgrade::Refused { response }) = upgrade else {

@@ -38,7 +38,7 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
         spare: &'d mut Spare,
         slot: u32,
     ) -> Self {
-        let client = state.clients.get(slot as usize);
+        let client = state.clients.at(slot);
         let owner = client.map(|client| (client.session, client.generation));
         let (session, generation) =
             owner.unwrap_or((SessionId::from_packed(0), Generation::new(0)));
@@ -199,7 +199,7 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
         subscription_id: Option<u32>,
         filters: &'r [FilterAction<'_>],
     ) -> Request<'r> {
-        let attachment = match self.state.clients.get(self.slot as usize) {
+        let attachment = match self.state.clients.at(self.slot) {
             Some(client) => client.attachment(self.state.frontend, self.slot),
             None => catena_partition::Attachment {
                 frontend: self.state.frontend,

@@ -54,9 +54,7 @@ impl<P: Port> Worker<P> {
     pub fn open(&mut self, now: Moment, rules: &Arc<Rules>) -> u32 {
         let epoch = self.state.next_epoch();
         let client = Client::new(now, Arc::clone(rules), epoch);
-        let index = self.state.clients.insert(client);
-        // A process has fewer sockets than that.
-        let slot = u32::try_from(index).unwrap_or(u32::MAX);
+        let slot = self.state.clients.insert(client);
         self.state.stats.connections_opened += 1;
         self.state.stats.connections += 1;
         self.state.set_alarm(slot);
@@ -65,7 +63,7 @@ impl<P: Port> Worker<P> {
 
     /// The socket is closed, by whomever; the slot must not be used any more.
     pub fn handle_closed(&mut self, slot: u32) {
-        let Some(client) = self.state.clients.get_mut(slot as usize) else {
+        let Some(client) = self.state.clients.at_mut(slot) else {
             return;
         };
         client.is_socket_closed = true;
@@ -81,9 +79,8 @@ impl<P: Port> Worker<P> {
 
     /// Ends all connections, with the reason for those that can be told.
     pub fn shut_down(&mut self, reason: ReasonCode, detail: &'static str) {
-        let slots: Vec<usize> = self.state.clients.iter().map(|(index, _)| index).collect();
-        for index in slots {
-            let slot = u32::try_from(index).unwrap_or(u32::MAX);
+        let slots: Vec<u32> = self.state.clients.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
             self.state.shut_down(slot, (reason, detail));
         }
     }
@@ -95,7 +92,7 @@ impl<P: Port> Worker<P> {
             self.port.tick(self.state.frontend, now);
         }
         while let Some((when, slot, epoch)) = self.state.timers.pop_due(now) {
-            let client = self.state.clients.get_mut(slot as usize);
+            let client = self.state.clients.at_mut(slot);
             let Some(client) = client.filter(|client| client.epoch == epoch) else {
                 continue;
             };
@@ -197,7 +194,7 @@ impl<P: Port> Worker<P> {
     /// Output of a client that waits to be sent.
     #[inline]
     pub fn output(&self, slot: u32) -> &[u8] {
-        let client = self.state.clients.get(slot as usize);
+        let client = self.state.clients.at(slot);
         client
             .and_then(|client| client.out.get(client.sent..))
             .unwrap_or_default()
@@ -205,7 +202,7 @@ impl<P: Port> Worker<P> {
 
     /// The first `count` bytes of [`output`](Self::output) were sent.
     pub fn written(&mut self, now: Moment, slot: u32, count: usize) {
-        let Some(client) = self.state.clients.get_mut(slot as usize) else {
+        let Some(client) = self.state.clients.at_mut(slot) else {
             return;
         };
         self.state.stats.bytes_sent += count as u64;
@@ -227,7 +224,7 @@ impl<P: Port> Worker<P> {
     /// [`take_readable`](Self::take_readable).
     #[inline]
     pub fn reads(&mut self, slot: u32) -> bool {
-        let Some(client) = self.state.clients.get_mut(slot as usize) else {
+        let Some(client) = self.state.clients.at_mut(slot) else {
             return false;
         };
         let reads = client.reads();
@@ -242,7 +239,7 @@ impl<P: Port> Worker<P> {
     pub fn take_dirty(&mut self, dirty: &mut Vec<u32>) {
         std::mem::swap(dirty, &mut self.state.dirty);
         for slot in dirty.iter() {
-            if let Some(client) = self.state.clients.get_mut(*slot as usize) {
+            if let Some(client) = self.state.clients.at_mut(*slot) {
                 client.is_dirty = false;
             }
         }

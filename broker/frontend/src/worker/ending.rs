@@ -62,7 +62,7 @@ impl State {
 
     /// Notes that the connection is over; false if it was noted before.
     pub(crate) fn begin_end(&mut self, slot: u32, leave: Leave, urgency: Urgency) -> bool {
-        let Some(client) = self.clients.get_mut(slot as usize) else {
+        let Some(client) = self.clients.at_mut(slot) else {
             return false;
         };
         if client.is_ending() {
@@ -87,7 +87,7 @@ impl State {
     pub(crate) fn shut_down(&mut self, slot: u32, why: (ReasonCode, &'static str)) {
         if self
             .clients
-            .get(slot as usize)
+            .at(slot)
             .is_none_or(|client| client.is_ending())
         {
             return;
@@ -110,7 +110,7 @@ impl State {
         session: SessionId,
         generation: Generation,
     ) {
-        let client = self.clients.get_mut(slot as usize).filter(|client| {
+        let client = self.clients.at_mut(slot).filter(|client| {
             client.has_session && client.session == session && client.generation == generation
         });
         let Some(client) = client else {
@@ -139,7 +139,7 @@ impl State {
                 });
                 let Some(close) = close else { return };
                 self.begin_end(slot, close.into(), Urgency::Now);
-                let client = self.clients.get_mut(slot as usize);
+                let client = self.clients.at_mut(slot);
                 if let Some(ending) = client.and_then(|client| client.rare().ending.as_mut()) {
                     ending.is_taken_over = true;
                 }
@@ -159,7 +159,7 @@ impl State {
     /// Does the next step for a client that leaves, if what it waits for has come.
     pub(crate) fn advance_end(&mut self, slot: u32) {
         loop {
-            let Some(client) = self.clients.get_mut(slot as usize) else {
+            let Some(client) = self.clients.at_mut(slot) else {
                 return;
             };
             let (outstanding, is_socket_closed) = (client.outstanding, client.is_socket_closed);
@@ -189,7 +189,7 @@ impl State {
     }
 
     fn detach_everywhere(&mut self, slot: u32) {
-        let Some(client) = self.clients.get_mut(slot as usize) else {
+        let Some(client) = self.clients.at_mut(slot) else {
             return;
         };
         let (session, generation) = (client.session, client.generation);
@@ -202,7 +202,7 @@ impl State {
                 .collect(),
         );
         for partition in partitions.iter() {
-            let Some(client) = self.clients.get(slot as usize) else {
+            let Some(client) = self.clients.at(slot) else {
                 return;
             };
             let first_unsent = client.first_unsent(partition);
@@ -216,7 +216,7 @@ impl State {
     }
 
     fn leave(&mut self, slot: u32) {
-        let Some(client) = self.clients.get_mut(slot as usize) else {
+        let Some(client) = self.clients.at_mut(slot) else {
             return;
         };
         let (session, generation) = (client.session, client.generation);
@@ -248,7 +248,9 @@ impl State {
     }
 
     fn free(&mut self, slot: u32) {
-        let mut client = self.clients.remove(slot as usize);
+        let Some(mut client) = self.clients.remove(slot) else {
+            return;
+        };
         self.buffers.reclaim(&mut client.out);
         self.stats.connections -= 1;
         if client.has_session {

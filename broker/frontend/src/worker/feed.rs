@@ -18,7 +18,7 @@ impl<P: Port> Worker<P> {
     /// Takes bytes as they were read, all of them. What they lead to is exchanged with the
     /// partitions at once; [`Worker::run`] has to follow for the rest.
     pub fn handle_bytes(&mut self, now: Moment, slot: u32, input: &[u8]) {
-        let Some(client) = self.state.clients.get_mut(slot as usize) else {
+        let Some(client) = self.state.clients.at_mut(slot) else {
             return;
         };
         if client.is_ending() {
@@ -38,7 +38,7 @@ impl<P: Port> Worker<P> {
 
     /// Goes on with a packet whose beginning came before.
     fn continue_partial(&mut self, now: Moment, slot: u32, mut partial: Vec<u8>, input: &[u8]) {
-        let client = self.state.clients.get(slot as usize);
+        let client = self.state.clients.at(slot);
         if client.is_none_or(|client| client.connection.is_waiting()) {
             return self.state.keep(slot, partial, input);
         }
@@ -50,7 +50,7 @@ impl<P: Port> Worker<P> {
         }
         partial.clear();
         let is_waiting = |state: &State| {
-            let client = state.clients.get(slot as usize);
+            let client = state.clients.at(slot);
             client.is_none_or(|client| client.connection.is_waiting())
         };
         let used = if is_waiting(&self.state) {
@@ -66,7 +66,7 @@ impl<P: Port> Worker<P> {
     /// Goes on with input that was put aside until the broker had answered.
     pub(super) fn feed_held(&mut self, now: Moment) {
         while let Some(slot) = self.state.held.pop() {
-            if let Some(client) = self.state.clients.get_mut(slot as usize)
+            if let Some(client) = self.state.clients.at_mut(slot)
                 && !client.is_ending()
                 && !client.connection.is_waiting()
             {
@@ -164,7 +164,7 @@ impl State {
     /// Puts input aside: `partial`, then `rest`.
     #[inline]
     fn keep(&mut self, slot: u32, mut partial: Vec<u8>, rest: &[u8]) {
-        let Some(client) = self.clients.get_mut(slot as usize) else {
+        let Some(client) = self.clients.at_mut(slot) else {
             return;
         };
         if (partial.is_empty() && rest.is_empty()) || client.is_ending() {

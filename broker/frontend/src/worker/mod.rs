@@ -1,4 +1,4 @@
-//! One worker's share of the frontend, without IO: clients in a slab, bytes in, requests to
+//! One worker's share of the frontend, without IO: clients in a pool, bytes in, requests to
 //! partitions, replies and deliveries straight into the clients' output. It reads no clock, has no
 //! sockets and draws no random numbers of its own.
 //!

@@ -48,7 +48,7 @@ impl<P: Port> Worker<P> {
             epoch: Epoch(epoch),
             connect,
         } = authentication;
-        let client = self.state.clients.get(slot as usize);
+        let client = self.state.clients.at(slot);
         if client.is_none_or(|client| client.epoch != epoch || client.is_ending()) {
             return;
         }
@@ -60,7 +60,7 @@ impl<P: Port> Worker<P> {
 
     /// CONNECT was read: has it checked, or asks for the session at once.
     pub(super) fn handle_connect(&mut self, now: Moment, slot: u32, connect: Box<ConnectAction>) {
-        let Some(client) = self.state.clients.get(slot as usize) else {
+        let Some(client) = self.state.clients.at(slot) else {
             return;
         };
         if client.rules.authenticate {
@@ -80,7 +80,7 @@ impl<P: Port> Worker<P> {
             // Unique, and not to be guessed by whoever does not know the seed [MQTT-3.1.3-6].
             connect.client_id = self.state.new_client_id();
             let assigned = connect.client_id.clone();
-            if let Some(client) = self.state.clients.get_mut(slot as usize) {
+            if let Some(client) = self.state.clients.at_mut(slot) {
                 client.rare().assigned_client_id = Some(assigned);
             }
         }
@@ -139,7 +139,7 @@ impl State {
         slot: u32,
         connected: &Connected,
     ) -> Result<(), Close> {
-        let Some(client) = self.clients.get_mut(slot as usize) else {
+        let Some(client) = self.clients.at_mut(slot) else {
             return Ok(());
         };
         client.session = connected.session;
@@ -178,7 +178,7 @@ impl State {
 
     /// Attaches a resumed session wherever it may have deliveries.
     fn attach_everywhere(&mut self, slot: u32) {
-        let Some(client) = self.clients.get(slot as usize) else {
+        let Some(client) = self.clients.at(slot) else {
             return;
         };
         let (session, partitions) = (client.session, client.attached);

@@ -3,8 +3,7 @@
 
 use catena_connection::Stats as ConnectionStats;
 use catena_partition::{Attachment, Numbered, Request, RequestNumber};
-use catena_types::{FrontendId, Moment, PartitionId, PartitionSet};
-use slab::Slab;
+use catena_types::{FrontendId, Moment, PartitionId, PartitionSet, Pool};
 
 use super::buffers::Buffers;
 use super::client::{Client, Closing};
@@ -18,7 +17,7 @@ use super::timers::Timers;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) frontend: FrontendId,
-    pub(crate) clients: Slab<Client>,
+    pub(crate) clients: Pool<Client>,
     /// By partition; grows to the highest that was touched, and there are at most 256.
     ledgers: Vec<Ledger>,
     /// Partitions with follow-ups or resumes.
@@ -47,7 +46,7 @@ impl State {
     pub(crate) fn new(frontend: FrontendId, seeds: [u64; 2]) -> Self {
         Self {
             frontend,
-            clients: Slab::new(),
+            clients: Pool::new(),
             ledgers: Vec::new(),
             followed: PartitionSet::EMPTY,
             timers: Timers::default(),
@@ -95,7 +94,7 @@ impl State {
         slot: u32,
         speak: impl FnOnce(&mut Client, &mut ConnectionStats) -> R,
     ) -> Option<R> {
-        let client = self.clients.get_mut(slot as usize)?;
+        let client = self.clients.at_mut(slot)?;
         self.buffers.provide(&mut client.out);
         let result = speak(client, &mut self.stats.connection);
         if client.out.is_empty() {
@@ -142,7 +141,7 @@ impl State {
 
     #[inline]
     fn count_outstanding(&mut self, slot: u32) {
-        if let Some(client) = self.clients.get_mut(slot as usize) {
+        if let Some(client) = self.clients.at_mut(slot) {
             client.outstanding += 1;
         }
     }
@@ -172,7 +171,7 @@ impl State {
 
     /// Takes the earliest of a client's stalled queues up again, unless one is under way.
     pub(crate) fn begin_resume(&mut self, slot: u32) {
-        let Some(client) = self.clients.get_mut(slot as usize) else {
+        let Some(client) = self.clients.at_mut(slot) else {
             return;
         };
         let session = client.session;
@@ -196,7 +195,7 @@ impl State {
     /// A round of exchanges is over: queues that still find room go on in the next.
     pub(crate) fn end_round(&mut self) {
         for slot in std::mem::take(&mut self.resuming) {
-            let client = self.clients.get_mut(slot as usize);
+            let client = self.clients.at_mut(slot);
             let Some(stalled) = client.and_then(Client::stalled) else {
                 continue;
             };
@@ -209,7 +208,7 @@ impl State {
     /// Lets a client be read from again if it was paused and nothing is in the way any more.
     #[inline]
     pub(crate) fn reopen(&mut self, now: Moment, slot: u32) {
-        if let Some(client) = self.clients.get_mut(slot as usize)
+        if let Some(client) = self.clients.at_mut(slot)
             && client.is_paused
             && client.reads()
         {
@@ -222,7 +221,7 @@ impl State {
     /// Sees to it that the timers have an entry that is early enough.
     #[inline]
     pub(crate) fn set_alarm(&mut self, slot: u32) {
-        if let Some(client) = self.clients.get_mut(slot as usize)
+        if let Some(client) = self.clients.at_mut(slot)
             && let Some(deadline) = client.connection.next_deadline(&client.rules.settings)
             && deadline < client.alarm
         {

@@ -28,7 +28,7 @@ impl Receiver for Turn<'_> {
         else {
             return;
         };
-        let Some(client) = self.state.clients.get_mut(slot as usize) else {
+        let Some(client) = self.state.clients.at_mut(slot) else {
             return;
         };
         client.outstanding = client.outstanding.saturating_sub(1);
@@ -65,7 +65,7 @@ impl Receiver for Turn<'_> {
     #[inline]
     fn deliver(&mut self, delivery: &Delivery<'_>) -> Taken {
         let slot = delivery.connection;
-        let Some(client) = self.state.clients.get_mut(slot as usize) else {
+        let Some(client) = self.state.clients.at_mut(slot) else {
             return Taken::NotNow;
         };
         // The handle may be of a connection that is gone, or going.
@@ -121,7 +121,7 @@ impl Turn<'_> {
                 Ok(())
             }
             (Purpose::Subscribe(packet_id), Reply::Subscribed(subscribed)) => {
-                if let Some(client) = self.state.clients.get_mut(slot as usize) {
+                if let Some(client) = self.state.clients.at_mut(slot) {
                     client.attached.extend(&subscribed.partitions);
                 }
                 self.speak(slot, |client, stats| {
@@ -169,7 +169,7 @@ impl Turn<'_> {
     }
 
     fn handle_range(&mut self, slot: u32, partition: PartitionId, place: u16) {
-        if let Some(client) = self.state.clients.get_mut(slot as usize) {
+        if let Some(client) = self.state.clients.at_mut(slot) {
             client.connection.handle_range(partition, place);
             if let Some(stalled) = client.stalled() {
                 stalled.handle_range(partition);
@@ -180,7 +180,7 @@ impl Turn<'_> {
 
     /// Whether a delivery is turned down, or dropped, before it is even offered.
     fn hold_back(&mut self, delivery: &Delivery<'_>, position: Option<Position>) -> Option<Taken> {
-        let client = self.state.clients.get_mut(delivery.connection as usize)?;
+        let client = self.state.clients.at_mut(delivery.connection)?;
         let partition = self.partition;
         let is_full = client.backlog() >= OUTPUT_BYTES_MARK;
         if position.is_none() {
@@ -195,7 +195,7 @@ impl Turn<'_> {
             return None;
         }
         let entry = self.entry(delivery, Lack::Room);
-        let client = self.state.clients.get_mut(delivery.connection as usize)?;
+        let client = self.state.clients.at_mut(delivery.connection)?;
         let stalled = &mut client.rare().stalled;
         if is_full {
             stalled.handle_full(entry);
@@ -234,9 +234,7 @@ impl Turn<'_> {
 
     #[inline]
     fn note_taken(&mut self, slot: u32, position: Option<Position>) {
-        if let (Some(position), Some(client)) =
-            (position, self.state.clients.get_mut(slot as usize))
-        {
+        if let (Some(position), Some(client)) = (position, self.state.clients.at_mut(slot)) {
             client.note_taken(self.partition, position);
         }
     }
@@ -271,7 +269,7 @@ impl Turn<'_> {
 
     fn ask_range(&mut self, delivery: &Delivery<'_>) {
         let (slot, partition) = (delivery.connection, self.partition);
-        let client = self.state.clients.get_mut(slot as usize);
+        let client = self.state.clients.at_mut(slot);
         let stalled = client.and_then(Client::stalled);
         if stalled.is_some_and(|stalled| stalled.awaits_range(partition)) {
             return;
@@ -288,7 +286,7 @@ impl Turn<'_> {
 
     fn stall(&mut self, delivery: &Delivery<'_>, lack: Lack) -> Taken {
         let entry = self.entry(delivery, lack);
-        if let Some(client) = self.state.clients.get_mut(delivery.connection as usize) {
+        if let Some(client) = self.state.clients.at_mut(delivery.connection) {
             client.rare().stalled.handle_full(entry);
         }
         self.state.stats.deliveries_postponed += 1;
