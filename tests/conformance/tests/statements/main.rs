@@ -6,9 +6,14 @@
 mod connack;
 mod connect;
 mod connect_fields;
+mod properties;
 mod publish_qos0;
 mod publish_qos1;
 mod publish_qos2;
+mod retained;
+mod session;
+mod subscribe;
+mod will;
 
 use catena_conformance::Broker;
 use catena_mqtt::Version;
