@@ -1,11 +1,13 @@
 //! Output buffers: a client has one only while output waits for it.
 
-use super::limits::{BUFFER_BYTES, SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX};
+use super::limits::{BUFFER_BYTES, SPARE_BUFFER_BYTES_MAX, SPARE_BYTES_MAX};
 
 /// Drained buffers, to be used again.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     spare: Vec<Vec<u8>>,
+    /// The capacity of all of them.
+    spare_bytes: usize,
 }
 
 impl Buffers {
@@ -13,10 +15,13 @@ impl Buffers {
     #[inline]
     pub(crate) fn provide(&mut self, buffer: &mut Vec<u8>) {
         if buffer.capacity() == 0 {
-            *buffer = self
-                .spare
-                .pop()
-                .unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES));
+            *buffer = match self.spare.pop() {
+                Some(spare) => {
+                    self.spare_bytes -= spare.capacity();
+                    spare
+                }
+                None => Vec::with_capacity(BUFFER_BYTES),
+            };
         }
     }
 
@@ -25,8 +30,10 @@ impl Buffers {
     pub(crate) fn reclaim(&mut self, buffer: &mut Vec<u8>) {
         let mut buffer = std::mem::take(buffer);
         let size = buffer.capacity();
-        if size > 0 && size <= SPARE_BUFFER_BYTES_MAX && self.spare.len() < SPARE_BUFFERS_MAX {
+        let fits = self.spare_bytes + size <= SPARE_BYTES_MAX;
+        if size > 0 && size <= SPARE_BUFFER_BYTES_MAX && fits {
             buffer.clear();
+            self.spare_bytes += size;
             self.spare.push(buffer);
         }
     }
@@ -55,9 +62,9 @@ mod tests {
         let mut buffers = Buffers::default();
         buffers.reclaim(&mut Vec::with_capacity(SPARE_BUFFER_BYTES_MAX + 1));
         assert!(buffers.spare.is_empty());
-        for _ in 0..SPARE_BUFFERS_MAX + 10 {
-            buffers.reclaim(&mut Vec::with_capacity(10));
+        for _ in 0..SPARE_BYTES_MAX / SPARE_BUFFER_BYTES_MAX + 10 {
+            buffers.reclaim(&mut Vec::with_capacity(SPARE_BUFFER_BYTES_MAX));
         }
-        assert_eq!(buffers.spare.len(), SPARE_BUFFERS_MAX);
+        assert!(buffers.spare_bytes <= SPARE_BYTES_MAX && buffers.spare.len() > 1);
     }
 }

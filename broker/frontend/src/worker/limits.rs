@@ -19,10 +19,11 @@ pub(crate) const OUTSTANDING_MAX: u32 = 8_192;
 /// Rounds of exchanges in one `run`; what is left is for the next turn, after others had theirs.
 pub(crate) const ROUNDS_MAX: u32 = 64;
 
-/// Drained output buffers that are kept for the next client, and the largest that is kept.
-pub(crate) const SPARE_BUFFERS_MAX: usize = 256;
-/// In bytes; larger ones are given back.
-pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Drained output buffers that are kept for the next client, in bytes together. A buffer that is
+/// given back is faulted in again page by page.
+pub(crate) const SPARE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The largest that is kept, in bytes: what a client's output can grow to before it waits.
+pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 512 * 1024;
 /// First size of an output buffer, in bytes.
 pub(crate) const BUFFER_BYTES: usize = 2 * 1024;
 
