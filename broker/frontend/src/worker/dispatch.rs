@@ -87,6 +87,13 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
                 };
                 self.push(*partition, Purpose::Nothing, request);
             }
+            rare => self.handle_rare_action(rare),
+        }
+    }
+
+    /// What goes to the session's own partition, or ends the connection.
+    fn handle_rare_action(&mut self, action: &'r Action<'_>) {
+        match action {
             Action::Receive {
                 ticket,
                 packet_id,
@@ -145,7 +152,10 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
                     expiry_seconds: *expiry_seconds,
                 });
             }
-            Action::Connect(_) | Action::Authenticate { .. } => {}
+            Action::Publish { .. }
+            | Action::Ack { .. }
+            | Action::Connect(_)
+            | Action::Authenticate { .. } => {}
         }
     }
 
