@@ -358,3 +358,42 @@ fn surroundings_give_defaults() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.starts_with("surrounded sends CONNECT"), "{told}");
 }
+
+#[test]
+fn an_interrupted_subscriber_says_goodbye() {
+    let broker = Mosquitto::start();
+    let watcher = subscribe(&broker, &["-t", "will", "-C", "1"]);
+    let will = ["-t", "a", "--will-topic", "will", "--will-payload", "lost"];
+    let subscriber = subscribe(&broker, &will);
+    let id = subscriber.0.id().to_string();
+    let status = Command::new("kill").args(["-INT", &id]).status().unwrap();
+    assert!(status.success());
+    check(&subscriber.output(), 0, "");
+    // Had the will been published, it would come first.
+    check(&run(&broker, &["pub", "-t", "will", "-m", "none"]), 0, "");
+    check(&watcher.output(), 0, "none\n");
+}
+
+/// A client that has nothing to say sends PINGREQ in time [MQTT-3.1.2-20], and gives up a broker
+/// that does not answer.
+#[test]
+fn silence_is_broken_in_time() {
+    let port = answer(b"\x20\x03\x00\x00\x00");
+    let words = [
+        "sub",
+        "-p",
+        &port,
+        "-h",
+        "127.0.0.1",
+        "-k",
+        "1",
+        "-t",
+        "a",
+        "-d",
+    ];
+    let output = catena(&words).output().unwrap();
+    check(&output, 1, "");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("sends PINGREQ"), "{told}");
+    assert!(told.contains("does not answer PINGREQ"), "{told}");
+}
