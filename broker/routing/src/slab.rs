@@ -2,17 +2,22 @@
 
 use std::ops::{Index, IndexMut};
 
+/// Places that are allocated at once.
+const CHUNK: usize = 256;
+
 /// Numbered places. A place that is not in use holds the default value.
 #[derive(Debug, Clone)]
 pub(crate) struct Slab<T> {
-    places: Vec<T>,
+    /// Each of [`CHUNK`] places but the last: growing copies nothing, and leaves no smaller copy
+    /// behind for the allocator to keep.
+    chunks: Vec<Vec<T>>,
     free: Vec<u32>,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self {
-            places: Vec::new(),
+            chunks: Vec::new(),
             free: Vec::new(),
         }
     }
@@ -28,8 +33,16 @@ impl<T: Default> Slab<T> {
             self[index] = value;
             index
         } else {
-            self.places.push(value);
-            self.places.len() as u32 - 1
+            let index = self.places();
+            match self.chunks.last_mut().filter(|chunk| chunk.len() < CHUNK) {
+                Some(chunk) => chunk.push(value),
+                None => {
+                    let mut chunk = Vec::with_capacity(CHUNK);
+                    chunk.push(value);
+                    self.chunks.push(chunk);
+                }
+            }
+            index as u32
         }
     }
 
@@ -37,8 +50,8 @@ impl<T: Default> Slab<T> {
     pub(crate) fn remove(&mut self, index: u32) -> T {
         let value = std::mem::take(&mut self[index]);
         if self.len() == 1 {
-            self.places.clear();
-            self.free.clear();
+            self.chunks = Vec::new();
+            self.free = Vec::new();
         } else {
             self.free.push(index);
         }
@@ -49,18 +62,26 @@ impl<T: Default> Slab<T> {
 impl<T> Slab<T> {
     /// How many places are in use.
     pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.places() - self.free.len()
+    }
+
+    /// How many places there are, free ones included.
+    fn places(&self) -> usize {
+        let last = self.chunks.last().map_or(0, Vec::len);
+        self.chunks.len().saturating_sub(1) * CHUNK + last
     }
 
     /// The value in a place, if there is such a place; the default if it is free.
     #[cfg(any(test, feature = "validate"))]
     pub(crate) fn get(&self, index: u32) -> Option<&T> {
-        self.places.get(index as usize)
+        self.chunks
+            .get(index as usize / CHUNK)?
+            .get(index as usize % CHUNK)
     }
 
     /// All places, also the free ones.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0..).zip(&self.places)
+        (0..).zip(self.chunks.iter().flatten())
     }
 }
 
@@ -68,13 +89,13 @@ impl<T> Index<u32> for Slab<T> {
     type Output = T;
 
     fn index(&self, index: u32) -> &T {
-        &self.places[index as usize]
+        &self.chunks[index as usize / CHUNK][index as usize % CHUNK]
     }
 }
 
 impl<T> IndexMut<u32> for Slab<T> {
     fn index_mut(&mut self, index: u32) -> &mut T {
-        &mut self.places[index as usize]
+        &mut self.chunks[index as usize / CHUNK][index as usize % CHUNK]
     }
 }
 
