@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing written by hand.
 const SKIPPED: &[&str] = &[
+    ".git",
     "target",
     "node_modules",
     "__pycache__",
