@@ -123,15 +123,12 @@ impl Routes {
         filters: &[OwnedFilter],
     ) -> Result<Subscribed, Fault> {
         self.write(|table| {
-            let room = self
-                .subscriptions_max
-                .saturating_sub(table.routing.subscription_count(session));
+            let fits = self.fitting(&table.routing, session, filters);
             let accepted: Vec<&OwnedFilter> = filters
                 .iter()
-                .filter(|filter| filter.refused.is_none())
+                .zip(&fits)
+                .filter_map(|(filter, fits)| fits.then_some(filter))
                 .collect();
-            // A SUBSCRIBE that may not fit is taken filter by filter up to the limit.
-            let accepted = &accepted[..accepted.len().min(room)];
             let requests: Vec<FilterRequest<'_>> = accepted.iter().map(|f| request(f)).collect();
             let command = Command::Subscribe {
                 session,
@@ -139,16 +136,13 @@ impl Routes {
                 filters: &requests,
             };
             let outcome = table.routing.apply_command(command)?;
-            let mut done = accepted.iter().zip(&outcome.filters);
+            let mut done = outcome.filters.iter();
             let mut partitions = PartitionSet::EMPTY;
             let mut codes = Vec::with_capacity(filters.len());
-            for filter in filters {
-                if let Some(reason) = filter.refused {
-                    codes.push(reason);
-                    continue;
-                }
-                let Some((_, result)) = done.next() else {
-                    codes.push(ReasonCode::QuotaExceeded);
+            for (filter, fits) in filters.iter().zip(fits) {
+                let result = if fits { done.next() } else { None };
+                let Some(result) = result else {
+                    codes.push(filter.refused.unwrap_or(ReasonCode::QuotaExceeded));
                     continue;
                 };
                 let reach = self.reach(&result.reach);
@@ -226,6 +220,22 @@ impl Routes {
             table.changes.push_back((outcome.version, all, change));
             Ok(all)
         })
+    }
+
+    /// Which filters are accepted. One that takes the place of another needs no room; the others
+    /// are taken one by one up to the session's limit.
+    fn fitting(&self, routing: &Routing, session: SessionId, filters: &[OwnedFilter]) -> Vec<bool> {
+        let count = routing.subscription_count(session);
+        let mut room = self.subscriptions_max.saturating_sub(count);
+        let mut fits = |filter: &OwnedFilter| {
+            if filter.refused.is_some() || routing.is_subscribed(session, &filter.filter) {
+                return filter.refused.is_none();
+            }
+            let has_room = room > 0;
+            room = room.saturating_sub(1);
+            has_room
+        };
+        filters.iter().map(&mut fits).collect()
     }
 
     fn reach(&self, reach: &Reach) -> PartitionSet {

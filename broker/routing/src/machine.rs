@@ -124,6 +124,12 @@ impl Routing {
         self.sessions.of(session).len()
     }
 
+    /// Whether a session has a subscription with this filter, character by character.
+    pub fn is_subscribed(&self, session: SessionId, text: &str) -> bool {
+        let filter = filter::parse(text);
+        filter.is_some_and(|filter| self.terms_of(session, &filter).is_some())
+    }
+
     /// How much there is.
     pub fn stats(&self) -> Stats {
         Stats {
