@@ -376,10 +376,14 @@ impl Outbound {
     }
 }
 
-/// What is left of a lifetime: the time waited is taken off in whole seconds [MQTT-3.3.2-6].
+/// What is left of a lifetime in seconds, to the nearest, since `now` may be read a little before
+/// the moment at which the message came in elsewhere: rounded up, it would have more left than it
+/// came with [MQTT-3.3.2-6]. Only nothing is 0.
 fn seconds_until(now: Moment, expires: Moment) -> u32 {
-    let left = expires.since(now).as_nanos().div_ceil(1_000_000_000);
-    u32::try_from(left).unwrap_or(u32::MAX)
+    let left = expires.since(now);
+    let seconds = (left.as_nanos() + 500_000_000) / 1_000_000_000;
+    let seconds = seconds.max(u128::from(!left.is_zero()));
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
 /// In place of a partition whose range is not known.
