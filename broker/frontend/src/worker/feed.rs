@@ -112,10 +112,38 @@ impl<P: Port> Worker<P> {
             _ => None,
         };
         let step = matches!(actions.last(), Some(Action::Authenticate { .. }));
+        let mut rest = &**actions;
+        let leave = loop {
+            let (run, after) = rest.split_at(run_length(rest));
+            let close = if after.is_empty() { close } else { None };
+            let leave = self.perform_run(now, slot, run, close);
+            if after.is_empty() {
+                break leave;
+            }
+            rest = after;
+        };
+        if leave {
+            self.state.advance_end(slot);
+        } else if let Some(Action::Connect(connect)) = connect {
+            self.handle_connect(now, slot, connect);
+        } else if step {
+            self.handle_step(slot);
+        }
+    }
+
+    /// Exchanges what actions ask for, in any order of partitions. Returns whether the connection
+    /// ends.
+    fn perform_run(
+        &mut self,
+        now: Moment,
+        slot: u32,
+        actions: &[Action<'_>],
+        close: Option<Close>,
+    ) -> bool {
         let mut batches = Batches::new(&mut self.spare);
         let (state, spare) = (&mut self.state, &mut self.spare);
         let mut dispatch = Dispatch::new(&self.port, state, &mut batches, spare, slot);
-        for action in &*actions {
+        for action in actions {
             dispatch.handle_action(action);
         }
         let is_acknowledged = dispatch.is_acknowledged;
@@ -129,14 +157,21 @@ impl<P: Port> Worker<P> {
             self.exchange(now, batch.partition, &batch.requests);
         }
         batches.finish(&mut self.spare);
-        if leave.is_some() {
-            self.state.advance_end(slot);
-        } else if let Some(Action::Connect(connect)) = connect {
-            self.handle_connect(now, slot, connect);
-        } else if step {
-            self.handle_step(slot);
-        }
+        leave.is_some()
     }
+}
+
+/// How many of the actions may be done together: up to a SUBSCRIBE or UNSUBSCRIBE, since what the
+/// client sends behind it is to find it done, in whichever partition [MQTT-3.8.4-1].
+fn run_length(actions: &[Action<'_>]) -> usize {
+    let is_last = |action: &Action<'_>| {
+        matches!(
+            action,
+            Action::Subscribe { .. } | Action::Unsubscribe { .. }
+        )
+    };
+    let last = actions.iter().position(is_last);
+    last.map_or(actions.len(), |last| last + 1)
 }
 
 impl State {
