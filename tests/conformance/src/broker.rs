@@ -12,6 +12,10 @@ use crate::names::Folder;
 /// How long the broker may take to start. Generous: many start at once on few cores.
 const START_MAX: Duration = Duration::from_secs(30);
 
+/// How long the broker may be silent when something has to come. Generous: a test that fails
+/// waits for so long, others never do.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+
 /// Ends the broker, and removes its folder, once the shell's own input ends: so also if the test
 /// is killed, and for the shared broker, which nobody drops.
 const SCRIPT: &str = "\"$@\" </dev/null & broker=$!
@@ -23,7 +27,7 @@ const SCRIPT: &str = "\"$@\" </dev/null & broker=$!
 /// A running broker. It ends when this is dropped, or when the test's process ends in any way.
 #[derive(Debug)]
 pub struct Broker {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     process: Option<Process>,
 }
 
@@ -41,10 +45,12 @@ impl Broker {
         static SHARED: OnceLock<Broker> = OnceLock::new();
         SHARED.get_or_init(|| match env::var_os("CATENA_CONFORMANCE_BROKER") {
             Some(address) => Self {
-                address: address
-                    .to_string_lossy()
-                    .parse()
-                    .expect("an address with a port"),
+                addresses: vec![
+                    address
+                        .to_string_lossy()
+                        .parse()
+                        .expect("an address with a port"),
+                ],
                 process: None,
             },
             None => Self::start(&[]),
@@ -76,12 +82,6 @@ impl Broker {
         Self::run(folder, &arguments)
     }
 
-    /// Where its first listener is.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// A network connection to its first listener.
     ///
     /// # Panics
@@ -89,7 +89,23 @@ impl Broker {
     #[must_use]
     #[track_caller]
     pub fn dial(&self) -> TcpStream {
-        TcpStream::connect(self.address).expect("the broker accepts")
+        self.dial_listener(0)
+    }
+
+    /// A network connection to a listener, in the order in which the broker tells of them.
+    ///
+    /// # Panics
+    /// If it refuses, or if there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn dial_listener(&self, index: usize) -> TcpStream {
+        let address = self.addresses.get(index).expect("so many listeners");
+        let stream = TcpStream::connect(address).expect("the broker accepts");
+        let set = stream.set_read_timeout(Some(SILENCE_MAX));
+        set.expect("a time limit for reading");
+        // Each packet leaves when it is written: tests depend on the order between clients.
+        stream.set_nodelay(true).expect("no delay");
+        stream
     }
 
     #[track_caller]
@@ -110,9 +126,9 @@ impl Broker {
             .spawn()
             .expect("a shell");
         let process = Process { shell, folder };
-        let address = await_address(&ports, &process);
+        let addresses = await_addresses(&ports, &process);
         Self {
-            address,
+            addresses,
             process: Some(process),
         }
     }
@@ -138,14 +154,17 @@ impl Drop for Broker {
     clippy::disallowed_methods,
     reason = "tests have no clock of their own"
 )]
-fn await_address(ports: &Path, process: &Process) -> SocketAddr {
+fn await_addresses(ports: &Path, process: &Process) -> Vec<SocketAddr> {
     let deadline = Instant::now() + START_MAX;
     loop {
+        // The file appears as a whole: `listener NAME ADDRESS` for each.
         let text = fs::read_to_string(ports).unwrap_or_default();
-        let first = text.lines().next().unwrap_or_default();
-        let port = first.rsplit([':', ' ', '=']).next().map(str::parse);
-        if let (true, Some(Ok(port))) = (text.ends_with('\n'), port) {
-            return SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listeners = text.lines().filter(|line| line.starts_with("listener "));
+        let addresses: Vec<SocketAddr> = listeners
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .collect();
+        if !addresses.is_empty() {
+            return addresses;
         }
         if Instant::now() > deadline {
             let log = fs::read_to_string(process.folder.path().join("log"));

@@ -3,17 +3,12 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
 
 use catena_mqtt::{Frame, Packet, PacketId, Version, frame};
 
 use crate::broker::Broker;
 use crate::options::Options;
 use crate::received::Received;
-
-/// How long the broker may be silent when something has to come. Generous: a test that fails
-/// waits for so long, others never do.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// What bytes travel on.
 pub trait Link: Read + Write + Send {
@@ -44,19 +39,7 @@ impl Client {
     #[must_use]
     #[track_caller]
     pub fn open(broker: &Broker, version: Version) -> Self {
-        Self::over(Box::new(Self::tcp(broker)), version)
-    }
-
-    /// A TCP connection that gives up reading when nothing comes for long.
-    #[must_use]
-    #[track_caller]
-    pub fn tcp(broker: &Broker) -> TcpStream {
-        let stream = broker.dial();
-        let set = stream.set_read_timeout(Some(SILENCE_MAX));
-        set.expect("a time limit for reading");
-        // Each packet leaves when it is written: tests depend on the order between clients.
-        stream.set_nodelay(true).expect("no delay");
-        stream
+        Self::over(Box::new(broker.dial()), version)
     }
 
     /// A client on any link.

@@ -1,6 +1,8 @@
 //! CONNECT: who may come in, and what ends with a new connection (section 3.1).
 
-use catena_conformance::{Client, Options, QOS0, QOS1, WillMessage, post, raw, unique};
+use catena_conformance::{
+    Client, EVERY_QOS, Options, QOS0, QOS1, WillMessage, post, raw, subscription, unique,
+};
 use catena_mqtt::{Packet, ReasonCode, Version};
 
 use crate::{VERSIONS, shared};
@@ -233,6 +235,44 @@ fn nothing_behind_a_refused_connect_counts() {
         let mut reader = Client::connect(shared(), &Options::clean(version));
         reader.subscribe(&topic, QOS0);
         reader.expect_silence();
+    }
+}
+
+/// [MQTT-3.1.4-5] [MQTT3-3.1.4-4]: a client need not wait for CONNACK: what it sends behind
+/// CONNECT is done once that is accepted, and answered after it.
+#[test]
+fn packets_may_follow_connect_at_once() {
+    for version in VERSIONS {
+        let topic = unique("t");
+        let mut client = Client::open(shared(), version);
+        client.send_bytes(&Options::clean(version).bytes());
+        let id = client.send_subscribe(&[(&topic, subscription(QOS1))], None);
+        let published = client.send_publish(&topic, "early", QOS1);
+        client.expect_accepted();
+        assert_eq!(client.expect_suback(id).len(), 1);
+        client.expect_puback(published);
+        client.expect_message(&topic, "early", QOS1);
+    }
+}
+
+/// [MQTT-3.8.4-1] [MQTT3-3.8.4-1]: a client need not wait for SUBACK either: its packets are
+/// done in their order.
+#[test]
+fn publish_may_follow_subscribe_at_once() {
+    for version in VERSIONS {
+        for qos in EVERY_QOS {
+            let topic = unique("t");
+            let mut client = Client::connect(shared(), &Options::clean(version));
+            let id = client.send_subscribe(&[(&topic, subscription(QOS0))], None);
+            client.send_publish(&topic, "at once", qos);
+            assert_eq!(client.expect_suback(id).len(), 1);
+            let is_message = |packet: &Packet<'_>| matches!(packet, Packet::Publish(_));
+            let message = client.receive_meant(is_message).message();
+            assert_eq!(
+                message.map(|message| message.payload),
+                Some("at once".into())
+            );
+        }
     }
 }
 

@@ -3,16 +3,25 @@
 //! One program, so that tests which have to let time pass run beside all others. Most use one
 //! broker and names of their own; files follow the chapters of the standards.
 
+mod alias;
 mod connack;
 mod connect;
 mod connect_fields;
+mod disconnect;
+mod flow_control;
+mod keep_alive;
+mod limits;
+mod mixed_versions;
+mod packet_size;
 mod properties;
 mod publish_qos0;
 mod publish_qos1;
 mod publish_qos2;
 mod retained;
 mod session;
+mod shared_subscriptions;
 mod subscribe;
+mod websocket;
 mod will;
 
 use catena_conformance::Broker;
