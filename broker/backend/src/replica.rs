@@ -110,6 +110,10 @@ impl Replica {
             self.catch_up(table, now);
             table.routing.matching(topic, &mut self.matches);
         });
+        // Before, not after: what was just matched is needed by the publish that comes next.
+        if let Some(forgotten) = self.partition.forgettable() {
+            self.apply(Origin::Nobody, What::Forget { topic: &forgotten }, now);
+        }
         let mut list = std::mem::take(&mut self.list);
         fill(&mut list, &self.matches);
         self.apply(
@@ -121,9 +125,6 @@ impl Replica {
             now,
         );
         self.list = list;
-        if let Some(forgotten) = self.partition.forgettable() {
-            self.apply(Origin::Nobody, What::Forget { topic: &forgotten }, now);
-        }
     }
 
     /// Logs the changes of the routing table that the log does not have yet.
