@@ -76,7 +76,10 @@ impl Receiver for Turn<'_> {
             return Taken::NotNow;
         }
         let (outgoing, position) = convert(&delivery.what);
-        if (client.backlog() >= OUTPUT_BYTES_MARK || client.rare.is_some())
+        // A PUBREL always goes out: it makes room, and the partition does not offer it twice.
+        let is_release = matches!(delivery.what, Outgoing::Release { .. });
+        if !is_release
+            && (client.backlog() >= OUTPUT_BYTES_MARK || client.rare.is_some())
             && let Some(taken) = self.hold_back(delivery, position)
         {
             return taken;
