@@ -1,0 +1,57 @@
+//! DESIGN §9.3: "Per publisher, topic and QoS: order kept (first transmissions), across any
+//! failover."
+//!
+//! And of §9.9: "never an old value after a newer one". [MQTT-4.6.0-5] [MQTT-4.6.0-6]
+
+use catena_mqtt::Qos;
+
+use super::{Delivered, Verdict};
+use crate::model::{Message, Model, Origin, Session, is_shared};
+use crate::violation::Violation;
+
+const NAME: &str = "order";
+
+/// Checks one delivery, if it is the first of its message.
+///
+/// # Errors
+/// If a later message of the same publisher, topic and QoS came before.
+pub(super) fn check(model: &mut Model, delivered: Delivered<'_>) -> Verdict {
+    let Delivered {
+        session,
+        message,
+        receipt,
+    } = delivered;
+    let known = &model.messages[message];
+    let of = &model.sessions[session];
+    let is_first = of.copies(message).is_empty();
+    let topic = &known.terms.topic;
+    // What was drawn by a second subscription may well be older than what the first brought. At
+    // QoS 0, what is pushed does not wait for a replay that has to.
+    let is_waiting_replay = receipt.retain && receipt.qos == Qos::AtMostOnce;
+    let drawn_later = receipt.retain && of.matching(topic).count() > 1;
+    // Who subscribed between two transmissions sees the order of the second, as does whose first
+    // copy has expired or given way.
+    let is_again = known.transmissions > 1
+        && (model.queues_drop || known.terms.expiry_seconds.is_some() || !stands(of, known));
+    let unordered = is_shared(topic) || known.origin == Origin::Will;
+    if !is_first || drawn_later || unordered || is_waiting_replay || is_again {
+        return Ok(());
+    }
+    let key = (known.client, topic.clone(), known.terms.qos, receipt.qos);
+    let newest = &mut model.sessions[session].newest;
+    match newest.insert(key, message) {
+        Some(before) if before > message => Err(Violation::new(
+            NAME,
+            receipt.at,
+            format!("session {session} got message {message} after {before}"),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether a subscription stands since before the message was sent.
+fn stands(session: &Session, message: &Message) -> bool {
+    session
+        .matching(&message.terms.topic)
+        .any(|s| s.acked.is_some_and(|at| at < message.sent) && s.end_asked.is_none())
+}
