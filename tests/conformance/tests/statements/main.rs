@@ -3,6 +3,7 @@
 //! One program, so that tests which have to let time pass run beside all others. Most use one
 //! broker and names of their own; files follow the chapters of the standards.
 
+mod access;
 mod alias;
 mod connack;
 mod connect;
@@ -11,6 +12,7 @@ mod disconnect;
 mod flow_control;
 mod keep_alive;
 mod limits;
+mod load;
 mod mixed_versions;
 mod packet_size;
 mod properties;
