@@ -55,6 +55,16 @@ impl Client {
         }
     }
 
+    /// Expects a message; what comes before it stays for later.
+    #[track_caller]
+    pub fn await_publish(&mut self) -> Message {
+        let received = self.receive_meant(|packet| matches!(packet, Packet::Publish(_)));
+        match received.message() {
+            Some(message) => message,
+            None => panic!("{received:?} instead of a message"),
+        }
+    }
+
     /// Expects this message next, at this QoS, and acknowledges it.
     #[track_caller]
     pub fn expect_message(&mut self, topic: &str, payload: &str, qos: Qos) -> Message {

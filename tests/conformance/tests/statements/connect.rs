@@ -266,12 +266,7 @@ fn publish_may_follow_subscribe_at_once() {
             let id = client.send_subscribe(&[(&topic, subscription(QOS0))], None);
             client.send_publish(&topic, "at once", qos);
             assert_eq!(client.expect_suback(id).len(), 1);
-            let is_message = |packet: &Packet<'_>| matches!(packet, Packet::Publish(_));
-            let message = client.receive_meant(is_message).message();
-            assert_eq!(
-                message.map(|message| message.payload),
-                Some("at once".into())
-            );
+            assert_eq!(client.await_publish().payload, "at once");
         }
     }
 }
@@ -300,9 +295,7 @@ fn bytes_may_come_in_any_pieces() {
             client.send_bytes(piece);
         }
         for number in 1..=50 {
-            let is_message = |packet: &Packet<'_>| matches!(packet, Packet::Publish(_));
-            let received = client.receive_meant(is_message);
-            let message = received.message().expect("a message");
+            let message = client.await_publish();
             assert_eq!(message.payload, number.to_string());
             client.acknowledge(&message);
         }
