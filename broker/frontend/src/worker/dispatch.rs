@@ -85,7 +85,7 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
                         Phase::Complete => catena_partition::Phase::Complete,
                     },
                 };
-                self.push(*partition, Purpose::Nothing, request);
+                self.push_anywhere(*partition, request);
             }
             rare => self.handle_rare_action(rare),
         }
@@ -159,23 +159,34 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
         }
     }
 
+    /// Asks something in the order in which the client asked.
     #[inline]
     fn push(&mut self, partition: PartitionId, purpose: Purpose, request: Request<'r>) {
-        let number = match self.batches.find(partition) {
-            Some(requests) => {
-                let number = self.state.open(partition, self.slot, purpose);
-                requests.push(Numbered { number, request });
-                return;
-            }
-            None => {
-                let requests = self.batches.begin(partition, self.spare);
-                self.state.number_follow_ups(partition, requests);
-                self.state.open(partition, self.slot, purpose)
-            }
-        };
+        if self.batches.latest(partition).is_none() {
+            self.begin(partition);
+        }
+        let number = self.state.open(partition, self.slot, purpose);
+        if let Some(requests) = self.batches.latest(partition) {
+            requests.push(Numbered { number, request });
+        }
+    }
+
+    /// Asks something that nobody waits for and that may go ahead of what was asked of other
+    /// partitions, so that it needs no exchange of its own.
+    #[inline]
+    fn push_anywhere(&mut self, partition: PartitionId, request: Request<'r>) {
+        if self.batches.find(partition).is_none() {
+            self.begin(partition);
+        }
+        let number = self.state.open(partition, self.slot, Purpose::Nothing);
         if let Some(requests) = self.batches.find(partition) {
             requests.push(Numbered { number, request });
         }
+    }
+
+    fn begin(&mut self, partition: PartitionId) {
+        let requests = self.batches.begin(partition, self.spare);
+        self.state.number_follow_ups(partition, requests);
     }
 
     #[inline]
