@@ -7,7 +7,7 @@
 //! What it never does: decide anything about MQTT. It starts those who do.
 //!
 //! Start reading at [`cli`]; `run` starts a broker, `load` reads what it is started with;
-//! [`client`] and [`bench`] talk to any broker.
+//! [`client`] and [`mod@bench`] talk to any broker.
 
 pub mod bench;
 pub mod cli;
