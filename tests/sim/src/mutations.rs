@@ -150,7 +150,10 @@ impl Meddler {
                 Instead::Answer(reply) => replies.push((numbered.number, reply)),
             }
         }
-        let is_publish = |numbered: &Numbered<'_>| matches!(&numbered.request, Request::Publish(p) if p.qos == Qos::AtLeastOnce);
+        let is_publish = |numbered: &Numbered<'_>| match &numbered.request {
+            Request::Publish(publish) => publish.qos == Qos::AtLeastOnce,
+            _ => false,
+        };
         if mutation == Mutation::ReorderPublishes
             && let Some(at) = requests
                 .windows(2)
@@ -181,20 +184,17 @@ impl Meddler {
                 self.resumed = Some(*session);
                 Instead::Pass
             }
-            (
-                Mutation::ForgetAck,
-                Request::Ack {
-                    phase: Phase::Complete,
-                    ..
-                },
-            )
-            | (
-                Mutation::ForgetReceived,
-                Request::Ack {
-                    phase: Phase::Received,
-                    ..
-                },
-            ) if self.rng.one_in(4) => Instead::Answer(Reply::Done),
+            (Mutation::ForgetAck | Mutation::ForgetReceived, Request::Ack { phase, .. }) => {
+                let meant = match mutation {
+                    Mutation::ForgetAck => Phase::Complete,
+                    _ => Phase::Received,
+                };
+                if *phase == meant && self.rng.one_in(4) {
+                    Instead::Answer(Reply::Done)
+                } else {
+                    Instead::Pass
+                }
+            }
             (Mutation::ForgetDetach, Request::Detach { .. })
             | (Mutation::ForgetAttach, Request::Attach { .. }) => Instead::Answer(Reply::Done),
             (Mutation::ForgetPacketId, Request::Receive { publish, .. }) => {
@@ -208,6 +208,13 @@ impl Meddler {
             (Mutation::ForgetPacketId, Request::Release { .. }) => {
                 Instead::Answer(Reply::Released { known: true })
             }
+            (mutation, request) => self.instead_of_session(mutation, request),
+        }
+    }
+
+    /// As [`Meddler::instead`], for what concerns subscriptions and the session itself.
+    fn instead_of_session<'a>(&mut self, mutation: Mutation, request: &Request<'a>) -> Instead<'a> {
+        match (mutation, request) {
             (Mutation::ReplayTwice, Request::Subscribe(_)) => Instead::Twice,
             (Mutation::ReplayNever, Request::Subscribe(subscribe)) => {
                 let mut subscribe = subscribe.clone();

@@ -1,7 +1,7 @@
 //! The broker answers: once the world has healed, nobody waits for anything, and what ended did so
 //! for a reason. Without this a broker that stands still would pass.
 //!
-//! Of DESIGN §9.1: "unless the session ended": a session ends only when it has to.
+//! Of ARCHITECTURE.md, invariant 1, "unless the session ended": it ends only when it has to.
 
 use catena_mqtt::ReasonCode;
 use catena_types::Moment;

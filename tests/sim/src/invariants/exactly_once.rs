@@ -1,8 +1,8 @@
-//! DESIGN §9.2: "QoS 2: delivered once per session, in one copy however many of its filters match,
-//! across any failover."
+//! ARCHITECTURE.md, invariant 2: "QoS 2 is delivered once per session, in one copy however many of
+//! its filters match."
 //!
-//! And of §9.9: "each retained message and each later publish exactly once between them". At QoS 1
-//! a copy too many has to say so: DUP [MQTT-3.3.1-1], and only after a new connection.
+//! And of 7: "each retained message and each later publish exactly once between them". At QoS 1 a
+//! copy too many has to say so: DUP [MQTT-3.3.1-1], and only after a new connection.
 
 use catena_mqtt::Qos;
 

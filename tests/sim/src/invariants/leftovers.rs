@@ -1,4 +1,4 @@
-//! DESIGN §9.10: "No queue, subscription or registration outlives its session."
+//! ARCHITECTURE.md, invariant 8: "No queue or subscription outlives its session."
 
 use catena_backend::Backend;
 use catena_types::Moment;

@@ -1,6 +1,6 @@
-//! DESIGN §9.1: "A QoS 1/2 publish that was acknowledged is delivered to every session whose SUBACK
-//! was sent before the publish was sent, unless the session ended, the message expired, or the
-//! documented queue limit dropped it (and counted it)."
+//! ARCHITECTURE.md, invariant 1: "A QoS 1 or 2 publish that was acknowledged is delivered to every
+//! session whose SUBACK was sent before the publish was, unless the session ended, the message
+//! expired, or the documented queue limit dropped it and counted it."
 
 use catena_mqtt::Qos;
 use catena_types::Moment;

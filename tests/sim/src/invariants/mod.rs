@@ -1,5 +1,6 @@
-//! What must always hold (DESIGN §9), one file per invariant, with the sentence it checks. Some are
-//! checked at each delivery, some when the world has healed, some when everything was cleared.
+//! What must always hold (ARCHITECTURE.md), one file per invariant, with the sentence it checks.
+//! Some are checked at each delivery, some when the world has healed, some when everything was
+//! cleared.
 
 mod answers;
 mod exactly_once;

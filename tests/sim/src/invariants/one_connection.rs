@@ -1,5 +1,5 @@
-//! DESIGN §9.5: "At most one frontend delivers or acknowledges for a session at a time; nothing of
-//! an old connection takes effect after a new one's CONNACK."
+//! ARCHITECTURE.md, invariant 4: "At most one connection delivers or acknowledges for a session at
+//! a time; nothing of an old connection takes effect after the CONNACK of a new one."
 
 use std::collections::BTreeMap;
 

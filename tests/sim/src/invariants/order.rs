@@ -1,7 +1,7 @@
-//! DESIGN §9.3: "Per publisher, topic and QoS: order kept (first transmissions), across any
-//! failover."
+//! ARCHITECTURE.md, invariant 3: "Order is kept per publisher, topic and QoS for first
+//! transmissions." And of 7: "never an old value after a newer one".
 //!
-//! And of §9.9: "never an old value after a newer one". [MQTT-4.6.0-5] [MQTT-4.6.0-6]
+//! [MQTT-4.6.0-5] [MQTT-4.6.0-6]
 
 use catena_mqtt::Qos;
 

@@ -1,5 +1,5 @@
-//! DESIGN §9.6: "Replicas of a chain at the same sequence number have byte-identical state (checked
-//! by digest)."
+//! ARCHITECTURE.md, invariant 5: "Replicas of a machine at the same sequence number have the same
+//! state, byte for byte."
 //!
 //! With chains of one: what is restored from a snapshot is that state.
 

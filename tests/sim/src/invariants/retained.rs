@@ -1,5 +1,5 @@
-//! DESIGN §9.9: "A SUBSCRIBE gets each retained message and each later publish exactly once between
-//! them: never neither, never an old value after a newer one."
+//! ARCHITECTURE.md, invariant 7: "A SUBSCRIBE gets each retained message and each later publish
+//! exactly once between them: never neither, never an old value after a newer one."
 //!
 //! Here: never neither. [MQTT-3.3.1-9] [MQTT-3.3.1-10] The other parts are `exactly_once` and
 //! `order`.

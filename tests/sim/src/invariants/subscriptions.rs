@@ -1,7 +1,7 @@
-//! Nothing arrives that was not subscribed to.
+//! Nothing arrives that was not subscribed to: the other side of ARCHITECTURE.md, invariant 8, "No
+//! queue or subscription outlives its session".
 //!
-//! The other side of DESIGN §9.10 "No queue, subscription or registration outlives its session":
-//! after UNSUBACK no new message comes for the filter [MQTT-3.10.4-2], own messages stay away from
+//! After UNSUBACK no new message comes for the filter [MQTT-3.10.4-2], own messages stay away from
 //! No Local subscriptions [MQTT-3.8.3-3], and the QoS granted is never exceeded [MQTT-3.8.4-8].
 
 use super::{Delivered, Verdict};

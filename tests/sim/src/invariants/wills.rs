@@ -1,7 +1,7 @@
 //! A will is published if its connection ended without DISCONNECT, and never after one
 //! [MQTT-3.1.2-8] [MQTT-3.14.4-3] [MQTT3-3.14.4-3].
 //!
-//! Of DESIGN §9.1: a will that must be published is a publish like any other.
+//! Of ARCHITECTURE.md, invariant 1: a will that must be published is a publish like any other.
 
 use catena_mqtt::Qos;
 use catena_types::Moment;

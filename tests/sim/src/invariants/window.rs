@@ -1,6 +1,6 @@
-//! Of DESIGN §9.7 "Memory is bounded by configuration for any client behaviour": what is in flight
-//! to a client is bounded by its Receive Maximum [MQTT-3.3.4-9], and no packet ID stands for two
-//! messages at once [MQTT-2.2.1-4].
+//! Of ARCHITECTURE.md, invariant 6, "Memory is bounded by configuration for any behaviour of
+//! clients": what is in flight to a client is bounded by its Receive Maximum [MQTT-3.3.4-9], and no
+//! packet ID stands for two messages at once [MQTT-2.2.1-4].
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
 //! The world: nodes, a network, clients, and the agenda that drives them. First there are faults,
-//! then everything heals and must come to rest; then everything is cleared, and nothing may be left.
+//! then everything heals and must come to rest; then everything is cleared, and nothing may be
+//! left.
 
 mod cleared;
 mod clients;
@@ -222,8 +223,8 @@ impl World {
         }
     }
 
-    /// Checks the nodes after a turn: what passed the port always, their own invariants, which costs
-    /// more than the turn, at some turns, and at all when somebody wants to know exactly.
+    /// Checks the nodes after a turn: always what passed the port; their own invariants, which cost
+    /// more than the turn, at some turns, and at all of them when somebody wants to know exactly.
     fn check_turn(&mut self) -> Verdict {
         self.turns += 1;
         if self.validates || self.turns.is_multiple_of(VALIDATE_EVERY) {
