@@ -110,8 +110,9 @@ impl Replica {
             self.catch_up(table, now);
             table.routing.matching(topic, &mut self.matches);
         });
-        // Before, not after: what was just matched is needed by the publish that comes next.
-        if let Some(forgotten) = self.partition.forgettable() {
+        // Before, not after: what was just matched is needed by the publish that comes next. Names
+        // differ in size: a large one may need the room of several.
+        while let Some(forgotten) = self.partition.forgettable() {
             self.apply(Origin::Nobody, What::Forget { topic: &forgotten }, now);
         }
         let mut list = std::mem::take(&mut self.list);

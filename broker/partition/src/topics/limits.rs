@@ -28,3 +28,10 @@ pub(crate) const SPARE_QUEUES_MAX: usize = 256;
 
 /// Entries of a buffer worth keeping; larger ones go back to the allocator.
 pub(crate) const SPARE_ENTRIES_MAX: usize = 1_024;
+
+/// What a known topic costs beyond its name, for the limit on those kept for their recipients.
+pub(crate) const TOPIC_BYTES: u64 = 96;
+
+/// The part of the memory pool that topics kept for their recipients may take on top of it: a
+/// client may publish to topics with names of 64 KiB that nobody ever asks for again.
+pub(crate) const CACHED_TOPICS_SHARE: u64 = 8;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
+use super::limits::TOPIC_BYTES;
 use super::messages::MessageIndex;
 use super::sets::{NONE, SetIndex};
 
@@ -33,6 +34,10 @@ impl Topic {
     pub(crate) fn is_idle(&self) -> bool {
         self.set == NONE && self.retained.is_none() && self.references == 0
     }
+
+    fn bytes(&self) -> u64 {
+        TOPIC_BYTES + self.name.len() as u64
+    }
 }
 
 /// The topics of a partition, by name.
@@ -45,6 +50,8 @@ pub(crate) struct Names {
     last: TopicIndex,
     /// Where the search for a topic to forget goes on.
     hand: u32,
+    /// What names take, with the records around them.
+    bytes: u64,
 }
 
 impl Names {
@@ -56,6 +63,7 @@ impl Names {
             hasher: FixedState::with_seed(seed),
             last: 0,
             hand: 0,
+            bytes: 0,
         }
     }
 
@@ -91,6 +99,7 @@ impl Names {
             retained: None,
             references: 0,
         };
+        self.bytes += topic.bytes();
         let index = self.slab.insert(topic);
         let (slab, hasher) = (&self.slab, &self.hasher);
         self.table
@@ -120,6 +129,7 @@ impl Names {
         let Some(topic) = self.slab.remove(index) else {
             return;
         };
+        self.bytes -= topic.bytes();
         let hash = self.hasher.hash_one(&*topic.name);
         if let Ok(entry) = self.table.find_entry(hash, |&other| other == index) {
             entry.remove();
@@ -129,6 +139,11 @@ impl Names {
         }
     }
 
+    /// What they take, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// How many topics are known.
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
@@ -136,7 +151,7 @@ impl Names {
 
     /// A topic that is kept only for its recipients, searched from where the last search ended.
     pub(crate) fn next_forgettable(&mut self) -> Option<&Topic> {
-        const STEPS: usize = 64;
+        const STEPS: usize = 1_024;
         for _ in 0..STEPS {
             let at = self.hand;
             self.hand = if at + 1 < self.slab.end() { at + 1 } else { 0 };

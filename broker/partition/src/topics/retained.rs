@@ -35,6 +35,11 @@ impl Retained {
         self.by_name.len() as u64 * RETAINED_BYTES + self.name_bytes
     }
 
+    /// Bytes of their topics' names.
+    pub(crate) fn name_bytes(&self) -> u64 {
+        self.name_bytes
+    }
+
     /// Bytes of their bodies.
     pub(crate) fn body_bytes(&self) -> u64 {
         self.body_bytes

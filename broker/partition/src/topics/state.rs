@@ -5,7 +5,7 @@ use catena_types::{Fault, FrontendId, Moment, SessionId};
 
 use super::attached::Attached;
 use super::groups::Groups;
-use super::limits::ENTRY_BYTES;
+use super::limits::{CACHED_TOPICS_SHARE, ENTRY_BYTES};
 use super::messages::{MessageIndex, Messages};
 use super::names::{Names, TopicIndex};
 use super::outward::Outward;
@@ -63,7 +63,12 @@ impl Topics {
     /// A topic to forget, if more are kept for their recipients alone than allowed.
     pub(crate) fn forgettable(&mut self, settings: &Settings) -> Option<Box<str>> {
         let cached = self.names.len().saturating_sub(self.retained.len());
-        if cached <= settings.cached_topics_max as usize {
+        let bytes = self
+            .names
+            .bytes()
+            .saturating_sub(self.retained.name_bytes());
+        let bytes_max = settings.memory_bytes_max / CACHED_TOPICS_SHARE;
+        if cached <= settings.cached_topics_max as usize && bytes <= bytes_max {
             return None;
         }
         self.names

@@ -136,3 +136,18 @@ fn topics_kept_only_for_their_recipients_can_be_forgotten() {
     assert_eq!(bench.partition.stats().topics, 2);
     assert_eq!(bench.partition.forgettable(), None);
 }
+
+#[test]
+fn topics_kept_only_for_their_recipients_are_limited_in_bytes() {
+    let mut settings = settings();
+    settings.memory_bytes_max = 8 * 10_000;
+    let mut bench = Bench::new(settings);
+    for digit in 0..20 {
+        let topic = format!("{digit}{}", "x".repeat(2_000));
+        bench.publish(&message(&topic, "1", Q1));
+        while let Some(forgotten) = bench.partition.forgettable() {
+            bench.apply(crate::What::Forget { topic: &forgotten });
+        }
+    }
+    assert_eq!(bench.partition.stats().topics, 4);
+}
