@@ -21,8 +21,8 @@ pub struct TargetArgs {
     /// Port to connect to [default: 1883, with TLS 8883, with --ws 80 or 443]
     #[arg(short, long, env = "CATENA_PORT")]
     pub port: Option<u16>,
-    /// Everything at once: mqtt(s)://, ws(s)://, then USER:PASSWORD@HOST:PORT/TOPIC, of which only HOST
-    /// must be there
+    /// Everything at once: mqtt(s):// or ws(s)://, then USER:PASSWORD@HOST:PORT/TOPIC; HOST is
+    /// what must be there
     #[arg(short = 'L', long, env = "CATENA_URL")]
     pub url: Option<String>,
     /// Connect to this Unix domain socket

@@ -45,8 +45,8 @@ impl<'a> Batches<'a> {
     }
 
     /// The requests for a partition, if it was the last to be touched. What a client publishes to
-    /// topics of different partitions is so exchanged, and delivered here, as it was sent: more than
-    /// the standard asks for, but what people expect of one connection.
+    /// topics of different partitions is so exchanged, and delivered here, as it was sent: more
+    /// than the standard asks for, but what people expect of one connection.
     #[inline]
     pub(crate) fn latest(&mut self, partition: PartitionId) -> Option<&mut Vec<Numbered<'a>>> {
         let latest = self.list.last_mut();
