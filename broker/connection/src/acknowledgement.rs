@@ -1,6 +1,6 @@
 //! The client's acknowledgements of what was sent to it.
 
-use catena_mqtt::{Ack, PacketId, ReasonCode, Version};
+use catena_mqtt::{Ack, PacketId, ReasonCode};
 
 use crate::close::Failure;
 use crate::connection::Connection;
@@ -36,7 +36,6 @@ impl Connection {
     /// PUBREC: the client has a QoS 2 delivery, or refuses it [MQTT-4.3.3-3].
     pub(crate) fn take_pubrec(
         &mut self,
-        version: Version,
         ack: &Ack<'_>,
         out: &mut Outbox<'_, '_>,
     ) -> Result<(), Failure> {
@@ -69,11 +68,10 @@ impl Connection {
             }
             // PUBREL leaves when the partition says so.
             Slot::Received => {}
-            // MQTT 3 clients may send PUBREC again.
-            Slot::Released | Slot::Resumed if !version.is_v5() => {
+            // Each PUBREC is answered by PUBREL [MQTT-4.3.3-4].
+            Slot::Released | Slot::Resumed => {
                 self.write_pubrel(packet_id, ReasonCode::Success, out.bytes, out.stats);
             }
-            Slot::Released | Slot::Resumed => {}
             Slot::AtLeastOnce => {
                 return Err(Failure::protocol("PUBREC for a QoS 1 publish"));
             }

@@ -310,7 +310,7 @@ impl Connection {
         match &Packet::decode_limited(version, first_byte, body, &settings.limits) {
             Err(error) => Err((*error).into()),
             Ok(Packet::PubAck(ack)) => self.take_puback(ack.packet_id, out),
-            Ok(Packet::PubRec(ack)) => self.take_pubrec(version, ack, out),
+            Ok(Packet::PubRec(ack)) => self.take_pubrec(ack, out),
             Ok(Packet::PubComp(ack)) => self.take_pubcomp(ack.packet_id, out),
             Ok(Packet::PubRel(ack)) => {
                 out.actions.push(Action::Release {

@@ -1,6 +1,6 @@
 //! What the client publishes: checks on the way in, acknowledgements on the way out.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 
 use catena_mqtt::{Ack, AckKind, PacketId, Publish, Qos, ReasonCode, ReasonProperties, Version};
 
@@ -14,8 +14,9 @@ use crate::{Action, Close, Incoming, Outbox, Settings, Stats, Ticket, Topic};
 pub(crate) struct Inbound {
     pub(crate) pubacks: Receipts,
     pub(crate) pubrecs: Receipts,
-    /// QoS 2 messages between PUBLISH and PUBCOMP, oldest first.
-    pub(crate) exchanges: VecDeque<PacketId>,
+    /// QoS 2 messages between PUBLISH and PUBCOMP. A client may have 65,535 of them, and each
+    /// publish looks for itself.
+    pub(crate) exchanges: BTreeSet<PacketId>,
 }
 
 impl Inbound {
@@ -23,7 +24,7 @@ impl Inbound {
         Self {
             pubacks: Receipts::new(Kind::PubAck),
             pubrecs: Receipts::new(Kind::PubRec),
-            exchanges: VecDeque::new(),
+            exchanges: BTreeSet::new(),
         }
     }
 
@@ -38,10 +39,7 @@ impl Inbound {
     }
 
     fn end_exchange(&mut self, packet_id: PacketId) {
-        // Mostly the oldest.
-        if let Some(index) = self.exchanges.iter().position(|known| *known == packet_id) {
-            self.exchanges.remove(index);
-        }
+        self.exchanges.remove(&packet_id);
     }
 }
 
@@ -203,7 +201,7 @@ impl Connection {
             u16::MAX
         });
         let inbound = self.inbound.get_or_insert_with(|| Box::new(Inbound::new()));
-        let is_exchange = !inbound.exchanges.is_empty() && inbound.exchanges.contains(&packet_id);
+        let is_exchange = inbound.exchanges.contains(&packet_id);
         let is_new = match kind {
             Kind::PubAck => true,
             // Sent again [MQTT-4.3.3-10]: no second message, so no second place in the quota.
@@ -230,7 +228,7 @@ impl Connection {
             }
             Kind::PubRec => {
                 if is_new {
-                    inbound.exchanges.push_back(packet_id);
+                    inbound.exchanges.insert(packet_id);
                 }
                 Some(inbound.pubrecs.push(packet_id, refusal, is_new))
             }

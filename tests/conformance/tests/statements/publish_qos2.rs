@@ -122,6 +122,23 @@ fn delivery_takes_four_steps() {
     }
 }
 
+/// [MQTT-4.3.3-4] [MQTT3-4.3.3-1]: a client that has not seen PUBREL may ask again.
+#[test]
+fn pubrec_again_is_answered_again() {
+    for version in VERSIONS {
+        let topic = unique("t");
+        let (mut subscriber, mut publisher) = pair(version, &topic);
+        publisher.publish(&topic, "hello", QOS2);
+        let message = subscriber.expect_publish();
+        for _ in 0..3 {
+            subscriber.send(&Packet::PubRec(Ack::success(message.id())));
+            assert_eq!(subscriber.expect_pubrel(message.id()), SUCCESS);
+        }
+        subscriber.send(&Packet::PubComp(Ack::success(message.id())));
+        subscriber.expect_silence();
+    }
+}
+
 /// [MQTT-4.4.0-1] [MQTT-3.3.1-1] [MQTT-4.3.3-3] [MQTT-4.3.3-5] [MQTT-4.3.3-6] [MQTT3-4.4.0-1]
 /// [MQTT3-4.3.3-1] [MQTT3-3.3.1-1]: in a resumed session PUBLISH comes again with DUP, after
 /// PUBREC only PUBREL does.
