@@ -1,5 +1,6 @@
 //! Where the programs are that the tests run. `tests/run` brings them and says where they are.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -44,9 +45,43 @@ pub(crate) fn broker() -> anyhow::Result<PathBuf> {
     if let Some(path) = variable("CATENA_BIN") {
         return present(path, "cargo build --bin catena");
     }
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-    built.clone().map_err(anyhow::Error::msg)
+    static BUILT: Once = Once::new();
+    once(&BUILT, build)
+}
+
+/// What a step came to, remembered for all tests.
+pub(crate) type Once = OnceLock<Result<PathBuf, String>>;
+
+/// A program, compiled once by the command that is given the path to write to.
+///
+/// # Errors
+///
+/// What the compiler says.
+pub(crate) fn built(
+    built: &'static Once,
+    name: &str,
+    compiler: impl FnOnce(&Path) -> anyhow::Result<Command>,
+) -> anyhow::Result<PathBuf> {
+    once(built, || {
+        let folder = own_folder()?.join("interop-clients");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let path = folder.join(name);
+        let mut command = compiler(&path)?;
+        let output = command
+            .output()
+            .with_context(|| format!("cannot run {command:?}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "cannot compile {name}:\n{said}");
+        Ok(path)
+    })
+}
+
+fn once(
+    done: &'static Once,
+    step: impl FnOnce() -> anyhow::Result<PathBuf>,
+) -> anyhow::Result<PathBuf> {
+    let done = done.get_or_init(|| step().map_err(|error| format!("{error:#}")));
+    done.clone().map_err(anyhow::Error::msg)
 }
 
 fn build() -> anyhow::Result<PathBuf> {
@@ -55,10 +90,14 @@ fn build() -> anyhow::Result<PathBuf> {
     let status = cargo.args(["build", "--quiet", "--bin", "catena"]).status();
     let status = status.context("cannot run cargo")?;
     ensure!(status.success(), "cargo cannot build the broker");
-    // This program is target/debug/deps/NAME.
+    present(own_folder()?.join("catena"), "cargo build --bin catena")
+}
+
+/// The folder of builds: this program is target/debug/deps/NAME.
+fn own_folder() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find the folder of builds")?;
     let folder = own.ancestors().nth(2).context("no folder of builds")?;
-    present(folder.join("catena"), "cargo build --bin catena")
+    Ok(folder.to_owned())
 }
 
 fn variable(name: &str) -> Option<PathBuf> {

@@ -255,13 +255,14 @@ def takeover():
 def alias():
     subscriber, publisher = Peer("subscriber", aliases=5), Peer("publisher")
     subscriber.subscribe("paho/alias/#", 1)
-    for number in range(20):
-        properties = Properties(PacketTypes.PUBLISH)
-        properties.TopicAlias = 1 + number % 2
-        topic = f"paho/alias/{number % 2}"
-        publisher.publish(topic if number < 2 else "", f"{number}", properties=properties)
-    for number in range(20):
-        subscriber.expect(f"{number}")
+    for alias_number in (1, 2):
+        topic = f"paho/alias/{alias_number}"
+        for number in range(10):
+            properties = Properties(PacketTypes.PUBLISH)
+            properties.TopicAlias = alias_number
+            publisher.publish("" if number else topic, f"{number}", properties=properties)
+        for number in range(10):
+            subscriber.expect(f"{number}")
     for peer in (subscriber, publisher):
         peer.disconnect()
 

@@ -1,7 +1,12 @@
 //! The matrix: each client over each transport it knows, with each version it speaks.
 
+mod hivemq;
 mod mosquitto;
+mod mqttjs;
+mod paho_c;
+mod paho_go;
 mod paho_python;
+mod rumqttc;
 
 /// One test for each combination of transport and version.
 macro_rules! matrix {
