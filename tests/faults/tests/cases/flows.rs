@@ -45,7 +45,7 @@ fn few_at_once() -> Options {
     }
 }
 
-/// R04: 80 MB at QoS 0, of which a reader that stands still costs little, and the drops are counted.
+/// R04: 80 MB at QoS 0, of which a reader that stands still costs little; drops are counted.
 #[test]
 fn r04_slow_reader_at_qos0() {
     let broker = Broker::start(&[]);
