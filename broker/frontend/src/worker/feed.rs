@@ -117,6 +117,14 @@ impl<P: Port> Worker<P> {
             let (run, after) = rest.split_at(run_length(rest));
             let close = if after.is_empty() { close } else { None };
             let leave = self.perform_run(now, slot, run, close);
+            if let (Some(Action::Subscribe { .. }), Some(client)) =
+                (run.last(), self.state.clients.at(slot))
+            {
+                // SUBACK is there already where one process has it all: it leaves before the
+                // retained messages of other partitions, as clients expect.
+                let partition = client.session.partition();
+                self.exchange(now, partition, &[]);
+            }
             if after.is_empty() {
                 break leave;
             }

@@ -48,6 +48,21 @@ fn last_message_is_kept() {
     }
 }
 
+/// [MQTT-3.8.4-1] [MQTT3-3.8.4-1]: SUBACK comes first: many clients expect it.
+#[test]
+fn suback_comes_before_kept_messages() {
+    for version in VERSIONS {
+        for qos in EVERY_QOS {
+            let topic = unique("t");
+            client(version).publish_retained(&topic, "kept", QOS2);
+            let mut reader = client(version);
+            reader.send_subscribe(&[(&topic, subscription(qos))], None);
+            assert_eq!(reader.receive().first_byte(), 0x90);
+            reader.expect_message(&topic, "kept", qos);
+        }
+    }
+}
+
 /// [MQTT-3.3.1-6] [MQTT-3.3.1-7] [MQTT3-3.3.1-10] [MQTT3-3.3.1-11]: an empty message removes what
 /// is kept, is not kept itself, and is delivered like any other.
 #[test]
