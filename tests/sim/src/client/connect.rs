@@ -227,7 +227,9 @@ impl Client {
             }
         }
         if let Some(session) = self.session {
-            scene.model.sessions[session].connections += 1;
+            let of = &mut scene.model.sessions[session];
+            of.connections += 1;
+            of.confirmed.get_or_insert(scene.now);
         }
         let asked = self.asked_expiry();
         self.expiry_bounds = Some((asked, asked));

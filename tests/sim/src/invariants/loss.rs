@@ -6,7 +6,9 @@ use catena_mqtt::Qos;
 use catena_types::Moment;
 
 use super::Verdict;
-use crate::model::{Message, MessageId, Model, Origin, SHARE_GROUPS, Session, is_shared};
+use crate::model::{
+    Message, MessageId, Model, Origin, SHARE_GROUPS, Session, Subscription, is_shared,
+};
 use crate::violation::Violation;
 
 const NAME: &str = "loss";
@@ -74,19 +76,25 @@ fn check_groups(model: &Model, id: MessageId, message: &Message, missing: &mut V
                 .iter()
                 .filter(|s| s.client % SHARE_GROUPS == group)
         };
-        let joined = |session: &Session| session.matching(&message.terms.topic).next().is_some();
         let stood = |session: &Session| {
             session
                 .matching(&message.terms.topic)
                 .any(|s| s.surely_covers(message) && s.options.qos != Qos::AtMostOnce)
         };
+        // For the broker a session is over when the client's next one has begun.
+        let outlived = |session: &Session| {
+            let of_client = model.sessions.iter().filter(|s| s.client == session.client);
+            let next = of_client
+                .filter_map(|s| s.confirmed)
+                .find(|at| session.ended.is_some_and(|end| *at >= end));
+            session.ended.is_some() && next.is_none_or(|at| at >= message.sent)
+        };
         let left = |session: &Session| {
-            joined(session)
-                && (session.ended.is_some_and(|end| end >= message.sent)
-                    || session.matching(&message.terms.topic).any(|s| {
-                        s.end_asked.is_some_and(|end| end >= message.sent)
-                            || s.options.qos == Qos::AtMostOnce
-                    }))
+            let ended = |s: &Subscription| s.end_asked.is_some_and(|end| end >= message.sent);
+            let volatile = |s: &Subscription| s.options.qos == Qos::AtMostOnce;
+            let mut joined = session.matching(&message.terms.topic).peekable();
+            joined.peek().is_some()
+                && (outlived(session) || joined.any(|s| ended(s) || volatile(s)))
         };
         let owed = of().any(|s| s.ended.is_none() && stood(s)) && !of().any(left);
         if owed && of().all(|session| session.copies(id).is_empty()) {

@@ -29,10 +29,11 @@ pub(super) fn check(model: &mut Model, delivered: Delivered<'_>) -> Verdict {
     // QoS 0, what is pushed does not wait for a replay that has to.
     let is_waiting_replay = receipt.retain && receipt.qos == Qos::AtMostOnce;
     let drawn_later = receipt.retain && of.matching(topic).count() > 1;
-    // Who subscribed between two transmissions sees the order of the second, as does whose first
-    // copy has expired or given way.
-    let is_again = known.transmissions > 1
-        && (model.queues_drop || known.terms.expiry_seconds.is_some() || !stands(of, known));
+    // Who subscribed between two transmissions sees the order of the second, as does who lost the
+    // first copy in a permitted way: at QoS 0, expired, or dropped by a full queue.
+    let may_lose =
+        model.queues_drop || receipt.qos == Qos::AtMostOnce || known.terms.expiry_seconds.is_some();
+    let is_again = known.transmissions > 1 && (may_lose || !stands(of, known, receipt.qos));
     let unordered = is_shared(topic) || known.origin == Origin::Will;
     if !is_first || drawn_later || unordered || is_waiting_replay || is_again {
         return Ok(());
@@ -49,9 +50,11 @@ pub(super) fn check(model: &mut Model, delivered: Delivered<'_>) -> Verdict {
     }
 }
 
-/// Whether a subscription stands since before the message was sent.
-fn stands(session: &Session, message: &Message) -> bool {
-    session
-        .matching(&message.terms.topic)
-        .any(|s| s.acked.is_some_and(|at| at < message.sent) && s.end_asked.is_none())
+/// Whether a subscription at this QoS or above stands since before the message was sent.
+fn stands(session: &Session, message: &Message, qos: Qos) -> bool {
+    session.matching(&message.terms.topic).any(|s| {
+        let since_before = s.acked.is_some_and(|at| at < message.sent);
+        let brings = s.options.qos >= qos && !s.options.no_local;
+        since_before && s.end_asked.is_none() && brings
+    })
 }

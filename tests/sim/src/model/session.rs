@@ -17,6 +17,8 @@ pub(crate) struct Session {
     pub(crate) client: usize,
     /// When the client knew it to be over, or ended it.
     pub(crate) ended: Option<Moment>,
+    /// When its first CONNACK came: then whatever the client had before is gone for the broker too.
+    pub(crate) confirmed: Option<Moment>,
     /// CONNACKs received for it.
     pub(crate) connections: u32,
     /// All subscriptions, also those that are over.
@@ -75,6 +77,7 @@ impl Session {
         Self {
             client,
             ended: None,
+            confirmed: None,
             connections: 0,
             subscriptions: Vec::new(),
             received: BTreeMap::new(),
