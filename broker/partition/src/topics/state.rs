@@ -169,7 +169,7 @@ impl Topics {
             }
             let oldest = queue.handed;
             self.skip_unhanded(index)?;
-            if self.drop_entry(context, index, oldest)? {
+            if self.drop_entry(index, oldest)? {
                 self.counts.dropped_oldest += 1;
             }
         }
@@ -196,13 +196,7 @@ impl Topics {
     }
 
     /// Releases one position of a queue with everything that hangs on it. Whether it was there.
-    pub(super) fn drop_entry(
-        &mut self,
-        context: &Context<'_>,
-        index: u32,
-        position: u64,
-    ) -> Result<bool, Fault> {
-        let _ = context;
+    fn drop_entry(&mut self, index: u32, position: u64) -> Result<bool, Fault> {
         let Some((_, queue)) = self.attached.queue_mut(index) else {
             return Ok(false);
         };
