@@ -177,12 +177,23 @@ impl Topics {
             let Some(message) = group.waiting.pop_front() else {
                 return Ok(());
             };
-            self.entries -= 1;
-            let stored = self.messages.at(message);
-            let (retain, bytes) = stored.map_or((false, 0), |m| (m.retain, m.body_bytes()));
-            let retain = retain && member.retain_as_published;
-            self.assign(context, index, &member, message, retain, bytes)?;
+            self.assign_waiting(context, index, &member, message)?;
         }
+    }
+
+    /// Gives a member a message that its group had waiting.
+    fn assign_waiting(
+        &mut self,
+        context: &Context<'_>,
+        group: u32,
+        member: &Member,
+        message: MessageIndex,
+    ) -> Result<(), Fault> {
+        self.entries -= 1;
+        let stored = self.messages.at(message);
+        let (retain, bytes) = stored.map_or((false, 0), |m| (m.retain, m.body_bytes()));
+        let retain = retain && member.retain_as_published;
+        self.assign(context, group, member, message, retain, bytes)
     }
 
     /// Returns a member's unacknowledged shared messages to the front of their groups, but for
@@ -264,11 +275,7 @@ impl Topics {
             let Some(message) = group.waiting.pop_front() else {
                 return Ok(());
             };
-            self.entries -= 1;
-            let stored = self.messages.at(message);
-            let (retain, bytes) = stored.map_or((false, 0), |m| (m.retain, m.body_bytes()));
-            let retain = retain && member.retain_as_published;
-            self.assign(context, index, &member, message, retain, bytes)?;
+            self.assign_waiting(context, index, &member, message)?;
         }
     }
 
