@@ -1,0 +1,105 @@
+//! The text form: `wall ":" counter ":" node`, read with any padding and written padded.
+
+use std::fmt;
+
+use crate::{Millis, NODE_BYTES_MAX, Stamp};
+
+/// A text that is no stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a stamp is `milliseconds:counter:node`")]
+pub struct Malformed;
+
+impl<'a> Stamp<'a> {
+    /// Reads the text form. Numbers are unsigned decimals of 64 bits with any padding.
+    ///
+    /// # Errors
+    /// [`Malformed`] unless there are exactly three parts, two numbers and a node.
+    pub fn parse(text: &'a str) -> Result<Self, Malformed> {
+        let (wall, rest) = text.split_once(':').ok_or(Malformed)?;
+        let (counter, node) = rest.split_once(':').ok_or(Malformed)?;
+        if node.is_empty() || node.len() > NODE_BYTES_MAX || node.contains(':') {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            wall: Millis::new(number(wall)?),
+            counter: number(counter)?,
+            node,
+        })
+    }
+}
+
+/// Unlike the standard library's, without a sign.
+fn number(text: &str) -> Result<u64, Malformed> {
+    if text.starts_with('+') {
+        return Err(Malformed);
+    }
+    text.parse().map_err(|_| Malformed)
+}
+
+impl fmt::Display for Stamp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wall = self.wall.number();
+        write!(f, "{wall:015}:{:05}:{}", self.counter, self.node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn texts_are_padded_when_they_are_written() {
+        let stamp = Stamp::parse("1696374425000:0:Client1").unwrap();
+        assert_eq!(stamp.to_string(), "001696374425000:00000:Client1");
+        let wide = Stamp::parse("001696374425000:100000:n").unwrap();
+        assert_eq!(wide.counter, 100_000);
+        assert_eq!(wide.to_string(), "001696374425000:100000:n");
+    }
+
+    #[test]
+    fn what_is_no_stamp_is_refused() {
+        for text in [
+            "",
+            ":",
+            "::",
+            "1:2",
+            "1:2:3:4",
+            "x:0:n",
+            "1:y:n",
+            "1:0:",
+            ":0:n",
+            "1::n",
+            "+1:0:n",
+            "-1:0:n",
+            "1:+0:n",
+            " 1:0:n",
+            "1:0 :n",
+            "18446744073709551616:0:n",
+            "abc",
+        ] {
+            assert_eq!(Stamp::parse(text), Err(Malformed), "{text}");
+        }
+        let long = format!("1:0:{}", "n".repeat(NODE_BYTES_MAX + 1));
+        assert_eq!(Stamp::parse(&long), Err(Malformed));
+        assert!(Stamp::parse(&long[1..].replace(":0:n", "1:0:")).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(
+            wall in any::<u64>(),
+            counter in any::<u64>(),
+            node in "[^:]{1,60}",
+        ) {
+            let stamp = Stamp { wall: Millis::new(wall), counter, node: &node };
+            let text = stamp.to_string();
+            prop_assert_eq!(Stamp::parse(&text), Ok(stamp));
+        }
+
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _ = Stamp::parse(&text);
+        }
+    }
+}
