@@ -120,6 +120,7 @@ fn deliveries(payload: &[u8]) {
                 subscription_ids: &[],
                 properties: &[],
                 payload: black_box(payload),
+                payload_apart: false,
             });
             position += 1;
             black_box(connection.offer(now, &settings, source, &outgoing, bytes, &mut stats));

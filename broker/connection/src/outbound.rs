@@ -58,6 +58,8 @@ pub struct OutgoingPublish<'d> {
     pub properties: &'d [u8],
     /// The application's bytes.
     pub payload: &'d [u8],
+    /// The payload is not written: the caller sends it right behind what is.
+    pub payload_apart: bool,
 }
 
 /// What became of an offer.
@@ -254,12 +256,10 @@ impl Connection {
             message_expiry,
             subscription_ids: publish.subscription_ids,
         };
-        let (properties, payload) = (publish.properties, publish.payload);
         let is_written = if self.topic_alias_outbound_max > 0 {
-            self.write_aliased(&mut head, properties, payload, bytes, stats)
+            self.write_aliased(&mut head, publish, bytes, stats)
         } else {
-            self.fits(version, &head, properties, payload)
-                && encode::publish(bytes, version, &head, properties, payload).is_ok()
+            self.fits(version, &head, publish) && encode(bytes, version, &head, publish)
         };
         if is_written {
             stats.count_publish_sent(publish.qos);
@@ -274,8 +274,7 @@ impl Connection {
     fn write_aliased(
         &mut self,
         head: &mut PublishHead<'_>,
-        properties: &[u8],
-        payload: &[u8],
+        publish: &OutgoingPublish<'_>,
         bytes: &mut Vec<u8>,
         stats: &mut Stats,
     ) -> bool {
@@ -297,13 +296,13 @@ impl Connection {
                 is_new = true;
             }
         }
-        if is_new && !self.fits(Version::V5, head, properties, payload) {
+        if is_new && !self.fits(Version::V5, head, publish) {
             // The three bytes of the alias may be the ones too many.
             head.topic_alias = None;
             is_new = false;
         }
-        let is_written = self.fits(Version::V5, head, properties, payload)
-            && encode::publish(bytes, Version::V5, head, properties, payload).is_ok();
+        let is_written =
+            self.fits(Version::V5, head, publish) && encode(bytes, Version::V5, head, publish);
         if let (true, true, Some(aliases)) = (is_written, is_new, &mut self.outbound_aliases) {
             aliases.set(topic);
         }
@@ -316,11 +315,10 @@ impl Connection {
         &self,
         version: Version,
         head: &PublishHead<'_>,
-        properties: &[u8],
-        payload: &[u8],
+        publish: &OutgoingPublish<'_>,
     ) -> bool {
         self.packet_bytes_max == u32::MAX
-            || encode::publish_size(version, head, properties, payload)
+            || encode::publish_size(version, head, publish.properties, publish.payload)
                 <= self.packet_bytes_max as usize
     }
 
@@ -374,6 +372,23 @@ impl Outbound {
     pub(crate) fn is_empty(&self) -> bool {
         self.windows.iter().all(Window::is_empty)
     }
+}
+
+/// Writes a PUBLISH, its payload only if that is not sent apart. Whether it could be expressed.
+#[inline]
+fn encode(
+    bytes: &mut Vec<u8>,
+    version: Version,
+    head: &PublishHead<'_>,
+    publish: &OutgoingPublish<'_>,
+) -> bool {
+    let (properties, payload) = (publish.properties, publish.payload);
+    let result = if publish.payload_apart {
+        encode::publish_beginning(bytes, version, head, properties, payload.len())
+    } else {
+        encode::publish(bytes, version, head, properties, payload)
+    };
+    result.is_ok()
 }
 
 /// What is left of a lifetime in seconds, to the nearest, since `now` may be read a little before

@@ -3,7 +3,7 @@
 use catena_mqtt::Qos;
 use catena_types::{Generation, Moment, Position, SessionId, Stamp};
 
-use crate::AttachmentIndex;
+use crate::{AttachmentIndex, SharedBody};
 
 /// One thing to send to one connection.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,9 @@ pub struct OutgoingPublish<'a> {
     pub properties: &'a [u8],
     /// The payload.
     pub payload: &'a [u8],
+    /// What holds the payload, at its end, if it is large: the frontend may keep it instead of a
+    /// copy.
+    pub shared: Option<&'a SharedBody>,
 }
 
 /// What a frontend says to a delivery.

@@ -7,6 +7,7 @@
 
 mod ask;
 mod asks;
+mod body;
 mod command;
 mod delivery;
 mod outbox;
@@ -18,6 +19,7 @@ mod settings;
 mod topics;
 
 pub use ask::{Ask, Asked, OwnedFilter, OwnedPublish, Then};
+pub use body::SharedBody;
 pub use command::{
     AskOutcome, Command, GroupRecipient, IdRun, Own, Recipient, RecipientList, RoutingChange, What,
 };

@@ -131,6 +131,7 @@ impl Client {
             subscription_ids: &[],
             properties: &[],
             payload: b"payload",
+            payload_apart: false,
         };
         self.position += 1;
         for outgoing in [Outgoing::Publish(publish), Outgoing::Release { position }] {

@@ -303,6 +303,7 @@ pub(crate) fn outgoing(qos: Qos, at: Option<u64>) -> OutgoingPublish<'static> {
         subscription_ids: &[],
         properties: &[],
         payload: b"hi",
+        payload_apart: false,
     }
 }
 

@@ -58,6 +58,7 @@ fn a_publish_that_is_too_large_counts_as_sent() {
         assert_eq!(driver.connection.in_flight(), u16::from(is_sent));
         let unacknowledged = OutgoingPublish {
             payload: &[0; 99],
+            payload_apart: false,
             ..outgoing(Qos::AtMostOnce, None)
         };
         let (offered, sent) = driver.offer(&Outgoing::Publish(unacknowledged));

@@ -1,13 +1,17 @@
 //! Sending and closing.
 
+use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
 use catena_transport::Port;
 use catena_types::Moment;
 
-use super::stream::{self, StreamError};
+use super::stream::{self, Socket, StreamError};
 use super::turn::Turn;
-use crate::worker::Urgency;
+use crate::worker::{Urgency, Worker};
+
+/// Slices of one send: 128 packets, each with its payload apart.
+const SLICES: usize = 256;
 
 impl<P: Port> Turn<P> {
     /// Sends once to each client with new output.
@@ -30,13 +34,21 @@ impl<P: Port> Turn<P> {
         let Some(entry) = self.entries.at_mut(slot) else {
             return;
         };
-        let output = self.worker.output(slot);
-        match stream::send(&entry.socket, &mut entry.layers, output) {
-            Ok((count, is_full)) => {
+        let sent = match self.worker.output(slot) {
+            Some(output) => {
+                let sent = stream::send(&entry.socket, &mut entry.layers, output);
+                sent.map(|(count, is_full)| {
+                    if count > 0 {
+                        self.worker.written(now, slot, count);
+                    }
+                    is_full
+                })
+            }
+            None => send_slices(&mut self.worker, now, slot, &entry.socket),
+        };
+        match sent {
+            Ok(is_full) => {
                 entry.is_full = is_full;
-                if count > 0 {
-                    self.worker.written(now, slot, count);
-                }
                 if is_full {
                     self.await_writable(slot);
                 } else if entry.closing.is_some() {
@@ -130,5 +142,26 @@ impl<P: Port> Turn<P> {
         // The socket has to be closed before the session's partition hears of it.
         drop(entry);
         self.worker.handle_closed(slot);
+    }
+}
+
+/// Sends output with large payloads from where they are stored. Whether the socket is full.
+fn send_slices<P: Port>(
+    worker: &mut Worker<P>,
+    now: Moment,
+    slot: u32,
+    socket: &Socket,
+) -> io::Result<bool> {
+    loop {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = worker.output_slices(slot, &mut slices);
+        if count == 0 {
+            return Ok(false);
+        }
+        match socket.send_vectored(&slices[..count]) {
+            Ok(sent) => worker.written(now, slot, sent),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Err(error) => return Err(error),
+        }
     }
 }

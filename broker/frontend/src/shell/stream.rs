@@ -95,10 +95,14 @@ impl Socket {
                 Self::Unix(socket) => socket.try_write(bytes),
             };
         }
-        let pieces = [IoSlice::new(first), IoSlice::new(second)];
+        self.send_vectored(&[IoSlice::new(first), IoSlice::new(second)])
+    }
+
+    /// Sends slices in order, as far as there is room; returns how many bytes.
+    pub(crate) fn send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Tcp(socket) => socket.try_write_vectored(&pieces),
-            Self::Unix(socket) => socket.try_write_vectored(&pieces),
+            Self::Tcp(socket) => socket.try_write_vectored(slices),
+            Self::Unix(socket) => socket.try_write_vectored(slices),
         }
     }
 

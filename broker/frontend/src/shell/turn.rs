@@ -26,11 +26,11 @@ use crate::authn::Job;
 use crate::worker::{Closing, Worker};
 
 /// The receive buffer of a worker, in bytes.
-const BUFFER_BYTES: usize = 128 * 1024;
+const BUFFER_BYTES: usize = 512 * 1024;
 
 /// Bytes read in one turn after which partitions run and output is sent before more is read: a
 /// receiver's output must not fill up only because nobody has sent it.
-const TURN_BYTES: usize = 256 * 1024;
+const TURN_BYTES: usize = 512 * 1024;
 
 /// Rounds of running and sending in one turn; then sockets are looked at again.
 const ROUNDS_MAX: usize = 8;
@@ -179,6 +179,9 @@ impl<P: Port> Turn<P> {
         let slot = self.worker.open(now, &listener.terms().rules);
         let signal = Arc::clone(&self.mailbox.signal);
         let waker = Waker::from(Arc::new(ReadyWaker { signal, slot }));
+        if layers.is_none() {
+            self.worker.take_apart(slot);
+        }
         if layers.as_ref().is_some_and(|layers| layers.tls.is_some()) {
             self.scratch.resize(BUFFER_BYTES, 0);
         }

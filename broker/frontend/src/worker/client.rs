@@ -8,6 +8,7 @@ use catena_types::{Generation, Moment, PartitionId, PartitionSet, Position, Sess
 
 use super::ending::Ending;
 use super::limits::{OUTPUT_BYTES_PAUSE, OUTSTANDING_MAX};
+use super::output::Output;
 use super::stalled::Stalled;
 
 /// What a listener demands of its connections. Shared by all of them.
@@ -44,9 +45,7 @@ pub enum Urgency {
 pub(crate) struct Client {
     pub(crate) connection: Connection,
     pub(crate) rules: Arc<Rules>,
-    /// Output; the first `sent` bytes are out.
-    pub(crate) out: Vec<u8>,
-    pub(crate) sent: usize,
+    pub(crate) out: Output,
     /// The session, if `has_session`.
     pub(crate) session: SessionId,
     /// The earliest entry that the timers have for this client.
@@ -57,6 +56,8 @@ pub(crate) struct Client {
     /// Requests whose replies are waited for.
     pub(crate) outstanding: u32,
     pub(crate) has_session: bool,
+    /// The shell takes large payloads by reference.
+    pub(crate) takes_apart: bool,
     /// On the list of clients with new output.
     pub(crate) is_dirty: bool,
     /// The shell was told not to read.
@@ -86,14 +87,14 @@ impl Client {
         Self {
             connection: Connection::new(now),
             rules,
-            out: Vec::new(),
-            sent: 0,
+            out: Output::default(),
             session: SessionId::from_packed(0),
             alarm: Moment::NEVER,
             generation: Generation::default(),
             epoch,
             outstanding: 0,
             has_session: false,
+            takes_apart: false,
             is_dirty: false,
             is_paused: false,
             is_socket_closed: false,
@@ -101,12 +102,6 @@ impl Client {
             taken: Vec::new(),
             rare: None,
         }
-    }
-
-    /// Output that waits to be sent.
-    #[inline]
-    pub(crate) fn backlog(&self) -> usize {
-        self.out.len() - self.sent
     }
 
     #[inline]
@@ -117,7 +112,7 @@ impl Client {
     /// Whether more input is wanted now.
     #[inline]
     pub(crate) fn reads(&self) -> bool {
-        self.backlog() <= OUTPUT_BYTES_PAUSE
+        self.out.backlog() <= OUTPUT_BYTES_PAUSE
             && self.outstanding <= OUTSTANDING_MAX
             && !self.connection.is_waiting()
             && !self.is_ending()

@@ -1,5 +1,6 @@
 //! The worker: what the shell (or the simulator) calls, in the order of a turn.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use catena_types::{FrontendId, Moment, PartitionId, PartitionSet};
 use super::batch::Spare;
 use super::client::{Client, Closing, Rules};
 use super::ending::Leave;
-use super::limits::{OUTPUT_BYTES_LOW, ROUNDS_MAX};
+use super::limits::ROUNDS_MAX;
 use super::opening::Authentication;
 use super::state::State;
 use super::stats::Stats;
@@ -67,8 +68,7 @@ impl<P: Port> Worker<P> {
             return;
         };
         client.is_socket_closed = true;
-        client.sent = 0;
-        self.state.buffers.reclaim(&mut client.out);
+        client.out.clear(&mut self.state.buffers);
         let leave = Leave {
             will: WillFate::Publish,
             expiry_seconds: None,
@@ -106,7 +106,7 @@ impl<P: Port> Worker<P> {
                 if client.is_paused {
                     client.connection.handle_reading_resumed(now);
                 }
-                let bytes = &mut client.out;
+                let bytes = &mut client.out.bytes;
                 let mut out = Outbox {
                     bytes,
                     actions: &mut actions,
@@ -191,29 +191,37 @@ impl<P: Port> Worker<P> {
         }
     }
 
-    /// Output of a client that waits to be sent.
-    #[inline]
-    pub fn output(&self, slot: u32) -> &[u8] {
-        let client = self.state.clients.at(slot);
-        client
-            .and_then(|client| client.out.get(client.sent..))
-            .unwrap_or_default()
+    /// From now on, large payloads for a client are lent from where they are stored: whoever says
+    /// so has to send what [`output_slices`](Self::output_slices) gives.
+    pub fn take_apart(&mut self, slot: u32) {
+        if let Some(client) = self.state.clients.at_mut(slot) {
+            client.takes_apart = true;
+        }
     }
 
-    /// The first `count` bytes of [`output`](Self::output) were sent.
+    /// Output of a client that waits to be sent; `None` if it is in several slices.
+    #[inline]
+    pub fn output(&self, slot: u32) -> Option<&[u8]> {
+        match self.state.clients.at(slot) {
+            Some(client) => client.out.contiguous(),
+            None => Some(&[]),
+        }
+    }
+
+    /// The beginning of a client's output, in order, in as many slices as there is room for.
+    /// Returns how many.
+    pub fn output_slices<'w>(&'w self, slot: u32, slices: &mut [IoSlice<'w>]) -> usize {
+        let client = self.state.clients.at(slot);
+        client.map_or(0, |client| client.out.slices(slices))
+    }
+
+    /// The first `count` bytes of the output were sent.
     pub fn written(&mut self, now: Moment, slot: u32, count: usize) {
         let Some(client) = self.state.clients.at_mut(slot) else {
             return;
         };
         self.state.stats.bytes_sent += count as u64;
-        client.sent = client.out.len().min(client.sent + count);
-        if client.sent == client.out.len() {
-            client.sent = 0;
-            self.state.buffers.reclaim(&mut client.out);
-        } else if client.sent >= OUTPUT_BYTES_LOW {
-            client.out.drain(..client.sent);
-            client.sent = 0;
-        }
+        client.out.advance(count, &mut self.state.buffers);
         if client.rare.is_some() {
             self.state.begin_resume(slot);
         }

@@ -93,7 +93,7 @@ impl State {
             return;
         }
         let close = self.speak(slot, |client, stats| {
-            let (settings, bytes) = (&client.rules.settings, &mut client.out);
+            let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
             client
                 .connection
                 .handle_shutdown(settings, why.0, why.1, bytes, stats)
@@ -134,7 +134,7 @@ impl State {
             }
             None => {
                 let close = self.speak(slot, |client, stats| {
-                    let (settings, bytes) = (&client.rules.settings, &mut client.out);
+                    let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
                     client.connection.handle_taken_over(settings, bytes, stats)
                 });
                 let Some(close) = close else { return };
@@ -251,7 +251,7 @@ impl State {
         let Some(mut client) = self.clients.remove(slot) else {
             return;
         };
-        self.buffers.reclaim(&mut client.out);
+        client.out.clear(&mut self.buffers);
         self.stats.connections -= 1;
         if client.has_session {
             self.stats.sessions -= 1;

@@ -193,7 +193,7 @@ impl State {
     ) -> Result<usize, Close> {
         let result = self.speak(slot, |client, stats| {
             let mut out = Outbox {
-                bytes: &mut client.out,
+                bytes: &mut client.out.bytes,
                 actions,
                 stats,
             };

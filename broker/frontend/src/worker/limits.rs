@@ -13,6 +13,13 @@ pub(crate) const OUTPUT_BYTES_LOW: usize = 128 * 1024;
 /// be kept from reading them later.
 pub(crate) const OUTPUT_BYTES_PAUSE: usize = 512 * 1024;
 
+/// Large payloads that wait by reference, in bytes, above which deliveries are not taken. They are
+/// stored anyway; this keeps the turns of one client short.
+pub(crate) const SHARED_BYTES_MARK: usize = 1024 * 1024;
+
+/// Large payloads waiting, in bytes, at or below which deliveries are taken again.
+pub(crate) const SHARED_BYTES_LOW: usize = 512 * 1024;
+
 /// Requests of one client without answer above which it is not read from.
 pub(crate) const OUTSTANDING_MAX: u32 = 8_192;
 

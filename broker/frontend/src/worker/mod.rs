@@ -14,6 +14,7 @@ mod feed;
 mod ledger;
 mod limits;
 mod opening;
+mod output;
 mod stalled;
 mod state;
 mod stats;

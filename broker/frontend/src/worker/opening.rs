@@ -110,7 +110,7 @@ impl<P: Port> Worker<P> {
             let answer = AuthAnswer::Failure {
                 reason: ReasonCode::BadAuthenticationMethod,
             };
-            let bytes = &mut client.out;
+            let bytes = &mut client.out.bytes;
             let mut out = Outbox {
                 bytes,
                 actions: &mut actions,
@@ -163,9 +163,13 @@ impl State {
                 ranges: &connected.ranges,
             };
             let settings = &client.rules.settings;
-            client
-                .connection
-                .handle_connected(now, settings, &session, &mut client.out, stats)
+            client.connection.handle_connected(
+                now,
+                settings,
+                &session,
+                &mut client.out.bytes,
+                stats,
+            )
         });
         written.unwrap_or(Ok(()))?;
         if connected.present {
@@ -198,7 +202,7 @@ impl State {
             let settings = &client.rules.settings;
             client
                 .connection
-                .handle_connect_refused(settings, reason, &mut client.out, stats)
+                .handle_connect_refused(settings, reason, &mut client.out.bytes, stats)
         });
         if let Some(close) = close {
             self.end(slot, close.into());

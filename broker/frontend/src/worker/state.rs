@@ -8,7 +8,6 @@ use catena_types::{FrontendId, Moment, PartitionId, PartitionSet, Pool};
 use super::buffers::Buffers;
 use super::client::{Client, Closing};
 use super::ledger::{FollowUp, Ledger, Purpose, Record};
-use super::limits::OUTPUT_BYTES_LOW;
 use super::opening::Authentication;
 use super::stats::Stats;
 use super::timers::Timers;
@@ -95,10 +94,10 @@ impl State {
         speak: impl FnOnce(&mut Client, &mut ConnectionStats) -> R,
     ) -> Option<R> {
         let client = self.clients.at_mut(slot)?;
-        self.buffers.provide(&mut client.out);
+        self.buffers.provide(&mut client.out.bytes);
         let result = speak(client, &mut self.stats.connection);
-        if client.out.is_empty() {
-            self.buffers.reclaim(&mut client.out);
+        if client.out.bytes.is_empty() {
+            self.buffers.reclaim(&mut client.out.bytes);
         } else if !client.is_dirty {
             client.is_dirty = true;
             self.dirty.push(slot);
@@ -175,7 +174,7 @@ impl State {
             return;
         };
         let session = client.session;
-        if client.backlog() > OUTPUT_BYTES_LOW || client.is_ending() {
+        if !client.out.is_low() || client.is_ending() {
             return;
         }
         let Some(stalled) = client.stalled().filter(|stalled| !stalled.is_resuming()) else {

@@ -5,13 +5,12 @@ use catena_connection::{Close, Offered, Source};
 use catena_mqtt::ReasonCode;
 use catena_partition::{
     AttachmentIndex, Delivery, Notice, Outgoing, Phase, Receiver, Reply, Request, RequestNumber,
-    Taken,
+    SharedBody, Taken,
 };
 use catena_types::{Moment, PartitionId, Position, SessionId};
 
 use super::client::Client;
 use super::ledger::{FollowUp, Purpose, Record};
-use super::limits::OUTPUT_BYTES_MARK;
 use super::stalled::{Entry, Lack};
 use super::state::State;
 
@@ -35,7 +34,7 @@ impl Receiver for Turn<'_> {
         let outcome = match (purpose, reply) {
             (Purpose::Publish(ticket), Reply::Published(reason)) => {
                 self.speak(slot, |client, stats| {
-                    let (settings, bytes) = (&client.rules.settings, &mut client.out);
+                    let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
                     let connection = &mut client.connection;
                     connection.handle_published(settings, ticket, reason, bytes, stats)
                 })
@@ -75,11 +74,12 @@ impl Receiver for Turn<'_> {
         {
             return Taken::NotNow;
         }
+        let takes_apart = client.takes_apart;
         let (outgoing, position) = convert(&delivery.what);
         // A PUBREL always goes out: it makes room, and the partition does not offer it twice.
         let is_release = matches!(delivery.what, Outgoing::Release { .. });
         if !is_release
-            && (client.backlog() >= OUTPUT_BYTES_MARK || client.rare.is_some())
+            && (client.out.is_full() || client.rare.is_some())
             && let Some(taken) = self.hold_back(delivery, position)
         {
             return taken;
@@ -89,11 +89,23 @@ impl Receiver for Turn<'_> {
             attachment: delivery.attachment.0,
         };
         let now = self.now;
+        let shared = shared(&delivery.what).filter(|_| takes_apart);
+        let outgoing = match shared {
+            Some(_) => apart(outgoing),
+            None => outgoing,
+        };
         let offered = self.state.speak(slot, |client, stats| {
-            let (settings, bytes) = (&client.rules.settings, &mut client.out);
-            client
+            let before = client.out.bytes.len();
+            let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
+            let offered = client
                 .connection
-                .offer(now, settings, source, &outgoing, bytes, stats)
+                .offer(now, settings, source, &outgoing, bytes, stats);
+            if let Some((body, len)) = shared
+                && client.out.bytes.len() > before
+            {
+                client.out.push_apart(body, len);
+            }
+            offered
         });
         self.handle_offered(delivery, position, offered.unwrap_or(Offered::WindowFull))
     }
@@ -128,7 +140,7 @@ impl Turn<'_> {
                     client.attached.extend(&subscribed.partitions);
                 }
                 self.speak(slot, |client, stats| {
-                    let (settings, bytes) = (&client.rules.settings, &mut client.out);
+                    let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
                     let connection = &mut client.connection;
                     let codes = &subscribed.codes;
                     connection.handle_subscribed(settings, packet_id, codes, bytes, stats)
@@ -136,14 +148,14 @@ impl Turn<'_> {
             }
             (Purpose::Unsubscribe(packet_id), Reply::Unsubscribed { codes }) => {
                 self.speak(slot, |client, stats| {
-                    let (settings, bytes) = (&client.rules.settings, &mut client.out);
+                    let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
                     let connection = &mut client.connection;
                     connection.handle_unsubscribed(settings, packet_id, &codes, bytes, stats)
                 })
             }
             (Purpose::Release(packet_id), Reply::Released { known }) => {
                 self.speak(slot, |client, stats| {
-                    let (settings, bytes) = (&client.rules.settings, &mut client.out);
+                    let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
                     let connection = &mut client.connection;
                     connection.handle_released(settings, packet_id, known, bytes, stats)
                 })
@@ -185,7 +197,7 @@ impl Turn<'_> {
     fn hold_back(&mut self, delivery: &Delivery<'_>, position: Option<Position>) -> Option<Taken> {
         let client = self.state.clients.at_mut(delivery.connection)?;
         let partition = self.partition;
-        let is_full = client.backlog() >= OUTPUT_BYTES_MARK;
+        let is_full = client.out.is_full();
         if position.is_none() {
             // QoS 0 waits for nobody.
             self.state.stats.deliveries_dropped += u64::from(is_full);
@@ -329,6 +341,28 @@ fn extend_run(
     }
 }
 
+/// A large payload that its receiver may send from where it is stored.
+#[inline]
+fn shared<'d>(what: &Outgoing<'d>) -> Option<(&'d SharedBody, usize)> {
+    match what {
+        Outgoing::Publish(publish) => Some((publish.shared?, publish.payload.len())),
+        Outgoing::Release { .. } => None,
+    }
+}
+
+/// The same with its payload left out.
+fn apart(outgoing: catena_connection::Outgoing<'_>) -> catena_connection::Outgoing<'_> {
+    match outgoing {
+        catena_connection::Outgoing::Publish(publish) => {
+            catena_connection::Outgoing::Publish(catena_connection::OutgoingPublish {
+                payload_apart: true,
+                ..publish
+            })
+        }
+        release @ catena_connection::Outgoing::Release { .. } => release,
+    }
+}
+
 /// A delivery as the connection core knows it, and its position.
 #[inline]
 fn convert<'d>(what: &Outgoing<'d>) -> (catena_connection::Outgoing<'d>, Option<Position>) {
@@ -344,6 +378,7 @@ fn convert<'d>(what: &Outgoing<'d>) -> (catena_connection::Outgoing<'d>, Option<
                 subscription_ids: publish.subscription_ids,
                 properties: publish.properties,
                 payload: publish.payload,
+                payload_apart: false,
             };
             (
                 catena_connection::Outgoing::Publish(converted),

@@ -125,6 +125,7 @@ impl Port for Hub {
                     subscription_ids: &[],
                     properties: &[],
                     payload: &payload,
+                    shared: None,
                 };
                 receiver.deliver(&Delivery {
                     connection: *connection,

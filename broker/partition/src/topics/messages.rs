@@ -5,6 +5,7 @@ use catena_types::{Fault, Moment, Pool, Stamp, invariant};
 
 use super::limits::MESSAGE_BYTES;
 use crate::Publish;
+use crate::body::{Body, SharedBody};
 
 /// A place in [`Messages`].
 pub(crate) type MessageIndex = u32;
@@ -13,7 +14,7 @@ pub(crate) type MessageIndex = u32;
 #[derive(Debug)]
 pub(crate) struct Message {
     /// The passed-on properties, then the payload.
-    body: Box<[u8]>,
+    body: Body,
     /// When it was ordered: unique within the partition, so also its name in snapshots.
     pub(crate) stamp: Stamp,
     /// When it expires, in partition time.
@@ -34,17 +35,23 @@ pub(crate) struct Message {
 impl Message {
     /// The encoded properties that are passed on unchanged.
     pub(crate) fn properties(&self) -> &[u8] {
-        &self.body[..self.properties_len as usize]
+        &self.body.bytes()[..self.properties_len as usize]
     }
 
     /// The payload.
     pub(crate) fn payload(&self) -> &[u8] {
-        &self.body[self.properties_len as usize..]
+        &self.body.bytes()[self.properties_len as usize..]
+    }
+
+    /// What holds the payload, at its end, if it can be shared.
+    #[inline]
+    pub(crate) fn shared(&self) -> Option<&SharedBody> {
+        self.body.shared()
     }
 
     /// Bytes of properties and payload.
     pub(crate) fn body_bytes(&self) -> u64 {
-        self.body.len() as u64
+        self.body.bytes().len() as u64
     }
 
     /// When it expires, if ever.
@@ -55,7 +62,7 @@ impl Message {
     /// From the parts of a snapshot; nobody refers to it yet.
     pub(super) fn from_parts(parts: &MessageParts<'_>) -> Self {
         Self {
-            body: [parts.properties, parts.payload].concat().into(),
+            body: Body::new(&[parts.properties], parts.payload),
             stamp: parts.stamp,
             expires: parts.expires,
             topic: parts.topic,
@@ -91,13 +98,8 @@ impl Messages {
     /// Stores a message that nobody refers to yet.
     pub(crate) fn store(&mut self, publish: &Publish<'_>, order: Order) -> MessageIndex {
         let properties_len: usize = publish.properties.iter().map(|part| part.len()).sum();
-        let mut body = Vec::with_capacity(properties_len + publish.payload.len());
-        for part in publish.properties {
-            body.extend_from_slice(part);
-        }
-        body.extend_from_slice(publish.payload);
         self.insert(Message {
-            body: body.into_boxed_slice(),
+            body: Body::new(&publish.properties, publish.payload),
             stamp: order.stamp,
             expires: order.expires,
             topic: order.topic,

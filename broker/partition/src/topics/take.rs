@@ -129,6 +129,7 @@ impl Topics {
                     subscription_ids: self.ids_of(record, message.set, entry.source(), &mut one),
                     properties: message.properties(),
                     payload: message.payload(),
+                    shared: message.shared(),
                 }),
             ));
         };
@@ -300,6 +301,7 @@ impl Topics {
             subscription_ids,
             properties,
             payload,
+            shared: None,
         };
         // What is refused at QoS 0 is dropped: the frontend counts it.
         receiver.deliver(&delivery(

@@ -12,7 +12,7 @@ use crate::packet_id::PacketId;
 use crate::reason::ReasonCode;
 use crate::version::Version;
 
-pub use publish::{PublishHead, publish, publish_size};
+pub use publish::{PublishHead, publish, publish_beginning, publish_size};
 
 pub(crate) use publish::publish_from;
 

@@ -47,11 +47,35 @@ pub fn publish(
 ) -> Result<(), EncodeError> {
     let ids = head.subscription_ids.iter().copied();
     let layout = Layout::of(version, head, ids.clone(), forwarded.len(), payload.len())?;
+    out.reserve(layout.size());
     layout.write(out, version, head, ids);
     if version.is_v5() {
         out.extend_from_slice(forwarded);
     }
     out.extend_from_slice(payload);
+    Ok(())
+}
+
+/// As [`publish`], but without the payload: `payload_len` bytes of it have to follow, from wherever
+/// they are.
+///
+/// # Errors
+/// As [`publish`].
+#[inline]
+pub fn publish_beginning(
+    out: &mut Vec<u8>,
+    version: Version,
+    head: &PublishHead<'_>,
+    forwarded: &[u8],
+    payload_len: usize,
+) -> Result<(), EncodeError> {
+    let ids = head.subscription_ids.iter().copied();
+    let layout = Layout::of(version, head, ids.clone(), forwarded.len(), payload_len)?;
+    out.reserve(layout.size() - payload_len);
+    layout.write(out, version, head, ids);
+    if version.is_v5() {
+        out.extend_from_slice(forwarded);
+    }
     Ok(())
 }
 
@@ -98,6 +122,7 @@ pub(crate) fn publish_from(
         forwarded,
         publish.payload.len(),
     )?;
+    out.reserve(layout.size());
     layout.write(out, version, &head, ids);
     if version.is_v5() {
         publish.forwarded.copy_to(out);
@@ -160,7 +185,6 @@ impl Layout {
         head: &PublishHead<'_>,
         ids: impl Iterator<Item = u32>,
     ) {
-        out.reserve(self.size());
         // DUP is 0 for QoS 0 [MQTT-3.3.1-2].
         let dup = head.dup && head.qos != Qos::AtMostOnce;
         out.push(

@@ -102,6 +102,7 @@ impl OwnedDelivery {
                 subscription_ids: &publish.subscription_ids,
                 properties: &publish.properties,
                 payload: &publish.payload,
+                shared: None,
             }),
         };
         Delivery {

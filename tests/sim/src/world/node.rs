@@ -299,7 +299,7 @@ impl World {
         let Some(link) = station.links.get(&slot).copied() else {
             return;
         };
-        let output = station.worker.output(slot).to_vec();
+        let output = station.worker.output(slot).unwrap_or_default().to_vec();
         let taken = self.send(link, Way::Down, &output);
         let station = self.station(seat);
         if taken > 0 {

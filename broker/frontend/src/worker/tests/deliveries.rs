@@ -1,7 +1,9 @@
 //! What partitions hand out reaches the right client within its limits.
 
+use std::io::IoSlice;
+
 use super::fake::{Bench, Waiting, connect_narrow, puback, subscribe};
-use crate::worker::limits::{OUTPUT_BYTES_LOW, OUTPUT_BYTES_MARK};
+use crate::worker::limits::{OUTPUT_BYTES_LOW, OUTPUT_BYTES_MARK, SHARED_BYTES_MARK};
 use catena_mqtt::Qos;
 
 fn qos1(connection: u32, stamp: u64, position: u64) -> Waiting {
@@ -128,7 +130,7 @@ fn a_slow_reader_costs_bounded_memory() {
         );
     }
     assert!(!bench.worker.run(super::fake::NOW));
-    let backlog = bench.worker.output(slot).len();
+    let backlog = bench.worker.output(slot).unwrap().len();
     assert!(backlog < OUTPUT_BYTES_MARK + 2 * 10_100, "{backlog}");
     let dropped = bench.worker.stats().deliveries_dropped;
     assert!(dropped > 0, "QoS 0 is dropped and counted");
@@ -182,4 +184,65 @@ fn deliveries_for_an_earlier_connection_are_not_taken() {
     assert_eq!(bench.port.0.borrow().queues[&1].len(), 1);
     bench.port.queue(2, qos1(slot + 100, 1, 0));
     assert!(bench.run(slot).is_empty());
+}
+
+#[test]
+fn a_payload_that_is_not_copied_gives_the_same_bytes() {
+    let [copied, apart] = [false, true].map(|takes_apart| {
+        let mut bench = Bench::new();
+        let slot = bench.connected();
+        if takes_apart {
+            bench.worker.take_apart(slot);
+        }
+        for position in 0..20 {
+            let waiting = Waiting {
+                payload: vec![position as u8; 3_000],
+                ..qos1(slot, position, position)
+            };
+            bench.port.queue(1, waiting);
+        }
+        assert!(!bench.worker.run(super::fake::NOW));
+        assert_eq!(bench.worker.output(slot).is_none(), takes_apart);
+        let mut sent = Vec::new();
+        // The socket takes a little at a time.
+        loop {
+            let mut slices = [IoSlice::new(&[]); 7];
+            let count = bench.worker.output_slices(slot, &mut slices);
+            let bytes: Vec<u8> = slices[..count]
+                .iter()
+                .flat_map(|slice| slice.to_vec())
+                .collect();
+            let count = bytes.len().min(1_777);
+            sent.extend_from_slice(&bytes[..count]);
+            if count == 0 {
+                break;
+            }
+            bench.worker.written(super::fake::NOW, slot, count);
+        }
+        sent
+    });
+    assert_eq!(copied.len(), 20 * (3_000 + 9));
+    assert!(copied == apart);
+}
+
+#[test]
+fn deliveries_wait_when_much_is_sent_from_where_it_is_stored() {
+    let mut bench = Bench::new();
+    let slot = bench.connected();
+    bench.worker.take_apart(slot);
+    for position in 0..200 {
+        let waiting = Waiting {
+            payload: vec![b'x'; 100_000],
+            ..qos1(slot, position, position)
+        };
+        bench.port.queue(1, waiting);
+    }
+    assert!(!bench.worker.run(super::fake::NOW));
+    let left = bench.port.0.borrow().queues[&1].len();
+    assert_eq!(left, 200 - SHARED_BYTES_MARK.div_ceil(100_000));
+    let mut count = 0;
+    while !bench.run(slot).is_empty() {
+        count += 1;
+    }
+    assert!(count > 1 && bench.port.0.borrow().queues[&1].is_empty());
 }

@@ -105,7 +105,7 @@ fn a_takeover_is_answered_when_the_socket_is_closed() {
     };
     bench.port.0.borrow_mut().notices.push(notice);
     assert!(!bench.worker.run(NOW));
-    assert_eq!(bench.worker.output(slot), [0xE0, 1, 0x8E]);
+    assert_eq!(bench.worker.output(slot).unwrap(), [0xE0, 1, 0x8E]);
     assert_eq!(
         closing(&mut bench),
         [Closing {

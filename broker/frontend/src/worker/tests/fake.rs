@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::IoSlice;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use catena_connection::Settings;
 use catena_mqtt::{Qos, ReasonCode};
 use catena_partition::{
     AttachmentIndex, Connected, Delivery, Notice, Outgoing, OutgoingPublish, Receiver, Reply,
-    Request, RequestNumber, Taken,
+    Request, RequestNumber, SharedBody, Taken,
 };
 use catena_transport::{Exchange, Port};
 use catena_types::{
@@ -185,6 +186,7 @@ impl Port for Fake {
         while !inner.blocked.contains(exchange.partition) {
             let queue = inner.queues.entry(partition).or_default();
             let Some(waiting) = queue.front() else { break };
+            let shared = SharedBody::new(&waiting.payload);
             let publish = OutgoingPublish {
                 topic: "t",
                 qos: waiting.qos,
@@ -195,6 +197,7 @@ impl Port for Fake {
                 subscription_ids: &[],
                 properties: &[],
                 payload: &waiting.payload,
+                shared: Some(&shared),
             };
             let delivery = Delivery {
                 connection: waiting.connection,
@@ -307,7 +310,10 @@ impl Bench {
     }
 
     pub(super) fn send(&mut self, slot: u32) -> Vec<u8> {
-        let output = self.worker.output(slot).to_vec();
+        let mut slices = [IoSlice::new(&[]); 256];
+        let count = self.worker.output_slices(slot, &mut slices);
+        let slices = slices[..count].iter();
+        let output: Vec<u8> = slices.flat_map(|slice| slice.to_vec()).collect();
         self.worker.written(NOW, slot, output.len());
         output
     }

@@ -94,7 +94,7 @@ fn an_idle_client_holds_no_buffers() {
     bench.feed(slot, &publish1("a/1", 1, "x")[..5]);
     bench.feed(slot, &publish1("a/1", 1, "x")[5..]);
     let client = &bench.worker.state.clients.at(slot).unwrap();
-    assert_eq!(client.out.capacity(), 0);
+    assert_eq!(client.out.bytes.capacity(), 0);
     assert!(client.rare.is_none());
 }
 
