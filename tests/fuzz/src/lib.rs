@@ -4,4 +4,5 @@
 pub mod connection;
 pub mod decode_v3;
 pub mod decode_v5;
+pub mod resp3;
 pub mod roundtrip;

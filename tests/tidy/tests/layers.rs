@@ -27,6 +27,7 @@ const PLACES: &[Place] = &[
     place("proto/hlc", 0, &[]),
     place("proto/mqtt", 0, &[]),
     place("proto/rpc", 0, &["catena-hlc"]),
+    place("proto/store", 0, &["catena-hlc"]),
     place("broker/types", 1, &[]),
     place("broker/connection", 2, &[]),
     place("broker/routing", 2, &[]),

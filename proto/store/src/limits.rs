@@ -1,0 +1,13 @@
+//! What one request may ask for.
+
+/// Keys in one multi-get: each costs a look-up, and all values travel in one reply.
+pub const GET_MANY_KEYS_MAX: usize = 1_024;
+
+/// Writes in one group: all are checked before the first is applied, while others wait.
+pub const GROUP_WRITES_MAX: usize = 256;
+
+/// Bytes of a scan's pattern: matching takes at worst pattern times key.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+
+/// Elements of the longest command outside groups and multi-gets: `SET key value NX PX ms`.
+pub(crate) const ELEMENTS_MAX: usize = 6;
