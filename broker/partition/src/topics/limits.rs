@@ -8,6 +8,10 @@ pub(crate) const RECIPIENTS_MAX: usize = 1 << 24;
 /// session nothing.
 pub(crate) const REPLAY_AHEAD_MAX: u64 = 512;
 
+/// Entries of one queue that later QoS 0 messages may be held behind; beyond, those are dropped, as
+/// for any receiver that does not keep up.
+pub(crate) const HOLDING_MAX: u32 = 2 * REPLAY_AHEAD_MAX as u32;
+
 /// Retained messages that one `Tick` expires; the next is due at once.
 pub(crate) const EXPIRED_PER_TICK_MAX: usize = 1_000;
 

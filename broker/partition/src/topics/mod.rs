@@ -15,6 +15,7 @@ mod messages;
 mod names;
 mod outward;
 mod publish;
+mod push;
 mod queue;
 mod replay;
 mod retained;

@@ -27,6 +27,9 @@ pub(crate) struct Topic {
     pub(crate) retained: Option<MessageIndex>,
     /// Stored messages and pushes that name it.
     pub(crate) references: u32,
+    /// Queue entries of its messages that hold pushes: counted, so that the common case of none
+    /// costs a push nothing.
+    pub(crate) holding: u32,
 }
 
 impl Topic {
@@ -98,6 +101,7 @@ impl Names {
             epoch: 0,
             retained: None,
             references: 0,
+            holding: 0,
         };
         self.bytes += topic.bytes();
         let index = self.slab.insert(topic);

@@ -24,6 +24,8 @@ pub(crate) struct Waiting {
     pub(super) pushes: Vec<Push>,
     /// Their bodies: passed-on properties, then payload.
     pub(super) bodies: Vec<u8>,
+    /// A queue has got something that the pushes here come before.
+    pub(super) pushes_first: bool,
     woken: bool,
 }
 
@@ -53,6 +55,13 @@ pub(crate) struct Push {
 pub(crate) enum PushTo {
     /// Those of a recipient set that are granted QoS 0 of it.
     Set(u32),
+    /// One of them.
+    Recipient {
+        /// The recipient set.
+        set: u32,
+        /// Its place there.
+        ordinal: u32,
+    },
     /// One member of a share group.
     Member {
         /// Its attachment.
@@ -81,6 +90,13 @@ impl Outward {
         waiting
     }
 
+    /// Notes that something was queued for a frontend that its waiting pushes come before.
+    pub(crate) fn put_pushes_first(&mut self, frontend: FrontendId) {
+        if let Some(waiting) = self.frontends.get_mut(usize::from(frontend.number())) {
+            waiting.pushes_first |= !waiting.pushes.is_empty();
+        }
+    }
+
     /// Takes what waits for a frontend; its buffers come back with [`Outward::put_back`].
     pub(crate) fn take(&mut self, frontend: FrontendId) -> Option<Waiting> {
         let waiting = self.frontends.get_mut(usize::from(frontend.number()))?;
@@ -99,6 +115,7 @@ impl Outward {
         if waiting.bodies.capacity() > 1 << 20 {
             waiting.bodies = Vec::new();
         }
+        waiting.pushes_first = false;
         waiting.woken = false;
         if let Some(place) = self.frontends.get_mut(usize::from(frontend.number()))
             && place.is_empty()

@@ -1,17 +1,16 @@
-//! `Publish`, `Recipients`, `Forget`, and the push of QoS 0.
+//! `Publish`, `Recipients` and `Forget`.
 
 use catena_mqtt::{Qos, ReasonCode};
-use catena_types::{Fault, FrontendId, Moment, Stamp, invariant};
+use catena_types::{Fault, Moment, invariant};
 
 use super::limits::RECIPIENTS_MAX;
 use super::messages::{MessageIndex, Order};
 use super::names::TopicIndex;
-use super::outward::{PushOrder, PushTo};
 use super::queue::{QueueEntry, Source};
 use super::sets::{EMPTY, NONE, Placed, RecipientSet, SetIndex, terms};
 use super::state::Topics;
 use crate::partition::Context;
-use crate::{Origin, Publish, RecipientList, Reply, Settings};
+use crate::{Origin, Publish, RecipientList, Reply};
 
 impl Topics {
     /// Notes who gets the messages of a topic from here on.
@@ -153,13 +152,7 @@ impl Topics {
             }
         }
         if plain > 0 {
-            self.push_to_set(
-                context.stamp,
-                expiry(publish, context.time),
-                index,
-                set,
-                publish,
-            );
+            self.give_at_zero(context, index, set, publish, &mut stored)?;
         }
         Ok(plain > 0 || groups > 0)
     }
@@ -233,104 +226,6 @@ impl Topics {
         };
         self.messages.refer(message, 1)?;
         Ok(message)
-    }
-
-    /// Pushes a QoS 0 message to whoever is attached. `false` if a retained replay of its topic is
-    /// under way and it has to be a command to keep its place behind it.
-    pub(crate) fn push(&mut self, settings: &Settings, publish: &Publish<'_>, now: Moment) -> bool {
-        let Some(index) = self.names.find(publish.topic) else {
-            return true;
-        };
-        let Some(topic) = self.names.at(index) else {
-            return true;
-        };
-        let set = topic.set;
-        if self.replays.any() && topic.retained.is_some() {
-            return false;
-        }
-        let Some(recipients) = self.sets.at(set) else {
-            return true;
-        };
-        let (plain, groups) = (recipients.recipients.len(), recipients.groups.len());
-        if self.bytes() >= settings.memory_bytes_max {
-            self.counts.dropped_memory += 1;
-            return true;
-        }
-        let stamp = Stamp::new(now.nanos());
-        if plain > 0 {
-            self.push_to_set(stamp, expiry(publish, now), index, set, publish);
-        }
-        for at in 0..groups {
-            let name = self
-                .sets
-                .at(set)
-                .and_then(|set| set.groups.get(at).copied());
-            let group = name.and_then(|name| self.groups.living(name));
-            if let Some(group) = group {
-                let order = PushOrder {
-                    topic: index,
-                    stamp,
-                    expires: expiry(publish, now),
-                };
-                self.push_to_group(settings, group, publish, order);
-            }
-        }
-        true
-    }
-
-    /// Pushes to those of a set that are granted QoS 0.
-    fn push_to_set(
-        &mut self,
-        stamp: Stamp,
-        expires: Option<Moment>,
-        topic: TopicIndex,
-        set: SetIndex,
-        publish: &Publish<'_>,
-    ) {
-        let Some(recipients) = self.sets.at_mut(set) else {
-            return;
-        };
-        if publish.qos != Qos::AtMostOnce {
-            let mut some = recipients.recipients.iter().map(|placed| &placed.recipient);
-            if !some.any(|recipient| recipient.qos == Qos::AtMostOnce) {
-                return;
-            }
-        }
-        let (frontends, offline) = recipients.audience(&self.attached);
-        self.counts.dropped_offline += u64::from(offline);
-        let order = PushOrder {
-            topic,
-            stamp,
-            expires,
-        };
-        for bit in (0..63u16).filter(|bit| frontends >> bit & 1 == 1) {
-            self.push_one(FrontendId::new(bit), publish, PushTo::Set(set), order);
-        }
-        if frontends >> 63 == 1 {
-            for frontend in 63..self.outward.frontends() {
-                self.push_one(FrontendId::new(frontend), publish, PushTo::Set(set), order);
-            }
-        }
-    }
-
-    /// Pushes to one frontend; counts it as dropped if too much waits for that already.
-    pub(super) fn push_one(
-        &mut self,
-        frontend: FrontendId,
-        publish: &Publish<'_>,
-        to: PushTo,
-        order: PushOrder,
-    ) {
-        if !self.outward.waiting(frontend).push(publish, to, order) {
-            self.counts.dropped_memory += 1;
-            return;
-        }
-        if let PushTo::Set(set) = to {
-            self.sets.refer(set);
-        }
-        if let Some(topic) = self.names.at_mut(order.topic) {
-            topic.references += 1;
-        }
     }
 }
 

@@ -103,6 +103,18 @@ impl QueueEntry {
         self.source_and_flags & SHARED != 0
     }
 
+    /// Whether a later QoS 0 message of its topic goes behind it, instead of being pushed: without
+    /// that a live value could come before the retained one, which is older. What was held in
+    /// this way holds the next.
+    pub(crate) fn holds_pushes(self) -> bool {
+        match self.source() {
+            Source::Replay { .. } => true,
+            Source::Recipient { .. } => self.qos() == Qos::AtMostOnce,
+            // Nothing retained goes to a share group, and its order is not promised.
+            Source::Shared { .. } => false,
+        }
+    }
+
     /// PUBREC has come: only PUBREL may be sent from now on.
     pub(crate) fn is_received(self) -> bool {
         self.source_and_flags & RECEIVED != 0
@@ -141,6 +153,8 @@ pub(crate) struct Queue {
     pub(crate) waiting_bytes: u64,
     /// Entries of share groups that are not released.
     pub(crate) shared_open: u32,
+    /// Entries that hold pushes and are not released.
+    pub(crate) holding: u32,
     /// The tail's own: positions before this have been taken by the frontend.
     pub(crate) taken: u64,
     /// The tail's own: it stands in its frontend's ready list.
@@ -171,6 +185,7 @@ impl Queue {
     /// Appends an entry.
     pub(crate) fn push(&mut self, entry: QueueEntry, body_bytes: u64) {
         self.shared_open += u32::from(entry.is_shared());
+        self.holding += u32::from(entry.holds_pushes());
         self.waiting_bytes += body_bytes;
         self.entries.push_back(entry);
     }
@@ -210,6 +225,7 @@ impl Queue {
         }
         let released = *entry;
         self.shared_open -= u32::from(released.is_shared());
+        self.holding -= u32::from(released.holds_pushes());
         if offset == 0 {
             self.entries.pop_front();
             self.base += 1;
@@ -282,15 +298,18 @@ impl Queue {
             first.is_some_and(|entry| !entry.is_released()),
             "base is not released"
         );
-        let shared = self
-            .entries
-            .iter()
-            .filter(|entry| entry.is_shared() && !entry.is_released());
-        let shared = shared.count();
+        let open = || self.entries.iter().filter(|entry| !entry.is_released());
+        let shared = open().filter(|entry| entry.is_shared()).count();
         invariant!(
             shared == self.shared_open as usize,
             "shared entries are counted",
             n = shared
+        );
+        let holding = open().filter(|entry| entry.holds_pushes()).count();
+        invariant!(
+            holding == self.holding as usize,
+            "entries that hold pushes are counted",
+            n = holding
         );
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Recipient sets: the result of a match, named by number by every message that was sent with it.
 
+use catena_mqtt::Qos;
 use catena_types::{Fault, FrontendId, Pool, invariant};
 
 use super::attached::Attached;
@@ -40,10 +41,16 @@ pub(crate) struct RecipientSet {
 
 /// Which frontends have a receiver, as of some change of attachments. The tail's own.
 #[derive(Debug, Clone, Copy, Default)]
-struct Audience {
+pub(crate) struct Audience {
     as_of: u64,
-    frontends: u64,
-    offline: u32,
+    /// A bit for each frontend with a receiver; the last stands for all from 63 on.
+    pub(crate) frontends: u64,
+    /// Receivers without a connection.
+    pub(crate) offline: u32,
+    /// Receivers that are granted QoS 0 of everything.
+    pub(crate) at_zero: u32,
+    /// Those of them without a connection.
+    pub(crate) offline_at_zero: u32,
 }
 
 impl RecipientSet {
@@ -70,9 +77,8 @@ impl RecipientSet {
             .unwrap_or(&[])
     }
 
-    /// Which frontends (a bit each; the last bit stands for all from 63 on) have a receiver, and
-    /// how many receivers are offline.
-    pub(crate) fn audience(&mut self, attached: &Attached) -> (u64, u32) {
+    /// Which frontends have a receiver, and how many receivers are offline.
+    pub(crate) fn audience(&mut self, attached: &Attached) -> Audience {
         if self.audience.as_of != attached.changes() {
             let mut audience = Audience {
                 as_of: attached.changes(),
@@ -80,14 +86,19 @@ impl RecipientSet {
             };
             for placed in &self.recipients {
                 let session = placed.recipient.session;
+                let at_zero = u32::from(placed.recipient.qos == Qos::AtMostOnce);
+                audience.at_zero += at_zero;
                 match attached.online(placed.attachment, session) {
                     Some(record) => audience.frontends |= frontend_bit(record.frontend),
-                    None => audience.offline += 1,
+                    None => {
+                        audience.offline += 1;
+                        audience.offline_at_zero += at_zero;
+                    }
                 }
             }
             self.audience = audience;
         }
-        (self.audience.frontends, self.audience.offline)
+        self.audience
     }
 }
 
@@ -97,7 +108,7 @@ pub(crate) fn frontend_bit(frontend: FrontendId) -> u64 {
 }
 
 /// How a recipient gets a message, its own publishes considered.
-pub(crate) fn terms(recipient: &Recipient, own: bool) -> Option<(catena_mqtt::Qos, bool, IdRun)> {
+pub(crate) fn terms(recipient: &Recipient, own: bool) -> Option<(Qos, bool, IdRun)> {
     match (own, recipient.own) {
         (false, _) | (true, Own::Same) => {
             Some((recipient.qos, recipient.retain_as_published, recipient.ids))

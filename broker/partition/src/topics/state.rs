@@ -133,6 +133,9 @@ impl Topics {
         if limit.strategy == QueueStrategy::DropOldest {
             self.make_room(context, index, body_bytes)?;
         }
+        if entry.holds_pushes() {
+            self.hold_pushes(index, entry)?;
+        }
         let window = u64::from(context.settings.placement.packet_ids_per_range());
         let Some((record, queue)) = self.attached.queue_for(index) else {
             return Err(Fault::new(
@@ -214,6 +217,9 @@ impl Topics {
     /// Gives back what a released entry referred to.
     pub(super) fn let_go(&mut self, entry: QueueEntry) -> Result<(), Fault> {
         self.entries -= 1;
+        if entry.holds_pushes() {
+            self.hold_pushes_no_more(entry)?;
+        }
         match entry.source() {
             Source::Recipient { .. } => {}
             Source::Shared { group } => self.groups.entry_gone(group)?,

@@ -6,7 +6,7 @@ use catena_types::{Fault, FrontendId, Position, Stamp};
 use super::attached::Record;
 use super::outward::{Push, PushTo, Waiting};
 use super::queue::{QueueEntry, Source};
-use super::sets::terms;
+use super::sets::{Placed, RecipientSet, terms};
 use super::state::Topics;
 use crate::{AttachmentIndex, Delivery, Outgoing, OutgoingPublish, Receiver, Taken};
 
@@ -23,10 +23,16 @@ impl Topics {
         for &(index, position) in &waiting.releases {
             self.lend_release(frontend, index, position, receiver);
         }
+        if waiting.pushes_first {
+            self.lend_pushes(frontend, &waiting, receiver);
+        }
         for &index in &waiting.ready {
             self.lend_queue(frontend, index, receiver);
         }
-        self.lend_pushes(frontend, &waiting, receiver)?;
+        if !waiting.pushes_first {
+            self.lend_pushes(frontend, &waiting, receiver);
+        }
+        self.release_pushes(&waiting)?;
         self.outward.put_back(frontend, waiting);
         Ok(())
     }
@@ -177,19 +183,29 @@ impl Topics {
 
     /// Lends pushes in runs with the same receivers: for each receiver the whole run, so that its
     /// buffer is written once.
-    fn lend_pushes(
-        &mut self,
-        frontend: FrontendId,
-        waiting: &Waiting,
-        receiver: &mut impl Receiver,
-    ) -> Result<(), Fault> {
+    fn lend_pushes(&self, frontend: FrontendId, waiting: &Waiting, receiver: &mut impl Receiver) {
         let mut rest = waiting.pushes.as_slice();
         while let Some(first) = rest.first() {
             let same = rest.iter().take_while(|push| push.to == first.to).count();
             let (run, later) = rest.split_at(same);
             rest = later;
             match first.to {
-                PushTo::Set(set) => self.lend_to_set(frontend, set, run, waiting, receiver),
+                PushTo::Set(set) => {
+                    let Some(set) = self.sets.at(set) else {
+                        continue;
+                    };
+                    for placed in &set.recipients {
+                        self.lend_to_recipient(frontend, (set, placed), run, waiting, receiver);
+                    }
+                }
+                PushTo::Recipient { set, ordinal } => {
+                    let Some(set) = self.sets.at(set) else {
+                        continue;
+                    };
+                    if let Some(placed) = set.recipients.get(ordinal as usize) {
+                        self.lend_to_recipient(frontend, (set, placed), run, waiting, receiver);
+                    }
+                }
                 PushTo::Member {
                     attachment,
                     session,
@@ -205,42 +221,43 @@ impl Topics {
                 }
             }
         }
+    }
+
+    /// Lets go of what pushes that were lent had named.
+    fn release_pushes(&mut self, waiting: &Waiting) -> Result<(), Fault> {
         for push in &waiting.pushes {
             self.release_topic(push.topic);
-            if let PushTo::Set(set) = push.to {
+            if let PushTo::Set(set) | PushTo::Recipient { set, .. } = push.to {
                 self.sets.release(set)?;
             }
         }
         Ok(())
     }
 
-    fn lend_to_set(
+    fn lend_to_recipient(
         &self,
         frontend: FrontendId,
-        set: u32,
+        (set, placed): (&RecipientSet, &Placed),
         run: &[Push],
         waiting: &Waiting,
         receiver: &mut impl Receiver,
     ) {
-        let Some(set) = self.sets.at(set) else { return };
-        for placed in &set.recipients {
-            let session = placed.recipient.session;
-            let record = self.attached.online(placed.attachment, session);
-            let Some(record) = record.filter(|record| record.frontend == frontend) else {
+        let session = placed.recipient.session;
+        let record = self.attached.online(placed.attachment, session);
+        let Some(record) = record.filter(|record| record.frontend == frontend) else {
+            return;
+        };
+        for push in run {
+            let own = session == push.publisher;
+            let Some((qos, as_published, ids)) = terms(&placed.recipient, own) else {
                 continue;
             };
-            for push in run {
-                let own = session == push.publisher;
-                let Some((qos, as_published, ids)) = terms(&placed.recipient, own) else {
-                    continue;
-                };
-                if push.qos.min(qos) != Qos::AtMostOnce {
-                    continue;
-                }
-                let retain = push.retain && as_published;
-                let index = placed.attachment;
-                self.lend_push(record, index, push, retain, set.ids(ids), waiting, receiver);
+            if push.qos.min(qos) != Qos::AtMostOnce {
+                continue;
             }
+            let retain = push.retain && as_published;
+            let index = placed.attachment;
+            self.lend_push(record, index, push, retain, set.ids(ids), waiting, receiver);
         }
     }
 

@@ -15,6 +15,7 @@ impl Topics {
         let window = u64::from(settings.placement.packet_ids_per_range());
         let mut references: BTreeMap<u32, u32> = BTreeMap::new();
         let (mut shared, mut replayed) = (BTreeMap::new(), BTreeMap::new());
+        let mut holding: BTreeMap<u32, u32> = BTreeMap::new();
         let mut entries = 0;
         for (index, record) in self.attached.iter() {
             let found = self.attached.find(record.session);
@@ -30,6 +31,13 @@ impl Topics {
             for entry in queue.entries.iter().filter(|entry| !entry.is_released()) {
                 entries += 1;
                 *references.entry(entry.message()).or_default() += 1;
+                if let Some(message) = self
+                    .messages
+                    .at(entry.message())
+                    .filter(|_| entry.holds_pushes())
+                {
+                    *holding.entry(message.topic).or_default() += 1;
+                }
                 match entry.source() {
                     Source::Recipient { .. } => {}
                     Source::Shared { group } => *shared.entry(group).or_default() += 1,
@@ -64,6 +72,14 @@ impl Topics {
             "entries are counted",
             counted = entries
         );
+        for (index, topic) in self.names.iter() {
+            let counted = holding.get(&index).copied().unwrap_or(0);
+            invariant!(
+                counted == topic.holding,
+                "a topic counts the entries that hold pushes",
+                name = topic.name
+            );
+        }
         self.validate_topics(&mut references)?;
         self.validate_messages(&references)
     }

@@ -25,9 +25,7 @@ pub(super) fn check(model: &mut Model, delivered: Delivered<'_>) -> Verdict {
     let of = &model.sessions[session];
     let is_first = of.copies(message).is_empty();
     let topic = &known.terms.topic;
-    // What was drawn by a second subscription may well be older than what the first brought. At
-    // QoS 0, what is pushed does not wait for a replay that has to.
-    let is_waiting_replay = receipt.retain && receipt.qos == Qos::AtMostOnce;
+    // What was drawn by a second subscription may well be older than what the first brought.
     let drawn_later = receipt.retain && of.matching(topic).count() > 1;
     // Who subscribed between two transmissions sees the order of the second, as does who lost the
     // first copy in a permitted way: at QoS 0, expired, or dropped by a full queue.
@@ -35,7 +33,7 @@ pub(super) fn check(model: &mut Model, delivered: Delivered<'_>) -> Verdict {
         model.queues_drop || receipt.qos == Qos::AtMostOnce || known.terms.expiry_seconds.is_some();
     let is_again = known.transmissions > 1 && (may_lose || !stands(of, known, receipt.qos));
     let unordered = is_shared(topic) || known.origin == Origin::Will;
-    if !is_first || drawn_later || unordered || is_waiting_replay || is_again {
+    if !is_first || drawn_later || unordered || is_again {
         return Ok(());
     }
     let key = (known.client, topic.clone(), known.terms.qos, receipt.qos);

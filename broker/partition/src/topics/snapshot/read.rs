@@ -273,10 +273,11 @@ impl Topics {
             self.messages.refer(message, 1).map_err(|_| Truncated)?;
             let waits = position >= queue.handed;
             let bytes = self.messages.at(message).map_or(0, Message::body_bytes);
-            queue.push(
-                QueueEntry::from_flags(message, number, flags),
-                if waits { bytes } else { 0 },
-            );
+            let entry = QueueEntry::from_flags(message, number, flags);
+            if entry.holds_pushes() {
+                self.count_holding(entry).map_err(|_| Truncated)?;
+            }
+            queue.push(entry, if waits { bytes } else { 0 });
             self.entries += 1;
             position += 1;
         }

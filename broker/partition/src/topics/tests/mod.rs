@@ -2,6 +2,7 @@
 
 mod ack;
 mod harness;
+mod held;
 mod publish;
 mod queue_limit;
 mod retained;
