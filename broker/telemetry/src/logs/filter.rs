@@ -11,6 +11,9 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// Parts are separated by commas: a level, or `target=level`. A target covers what is below it:
 /// `catena_frontend` covers `catena_frontend::tls`. The longest match counts; of equal ones, the
 /// last.
+///
+/// A library that warns of each client that errs is held to errors, so that clients cannot flood the
+/// log; `debug` and `trace` for everything, or its own name, bring its lines back.
 #[derive(Debug, Clone)]
 pub struct Filter {
     text: String,
@@ -29,7 +32,7 @@ impl Default for Filter {
     fn default() -> Self {
         Self {
             text: "info".to_owned(),
-            targets: Targets::new().with_default(LevelFilter::INFO),
+            targets: with_default(LevelFilter::INFO),
         }
     }
 }
@@ -38,22 +41,25 @@ impl FromStr for Filter {
     type Err = UsageError;
 
     fn from_str(text: &str) -> Result<Self, UsageError> {
-        let mut targets = Targets::new();
+        let mut default = LevelFilter::OFF;
+        let mut named = Vec::new();
         let mut offset = 0;
         for part in text.split(',') {
             let word = Word::new(text, part, offset);
-            targets = match part.split_once('=') {
-                None => targets.with_default(word.level()?),
+            match part.split_once('=') {
+                None => default = word.level()?,
                 Some((target, level)) => {
                     let level = Word::new(text, level, offset + target.len() + 1).level()?;
                     let target = Word::new(text, target, offset).target()?;
-                    targets.with_target(target, level)
+                    named.push((target, level));
                 }
-            };
+            }
             offset += part.len() + 1;
         }
-        let text = text.to_owned();
-        Ok(Self { text, targets })
+        Ok(Self {
+            text: text.to_owned(),
+            targets: with_default(default).with_targets(named),
+        })
     }
 }
 
@@ -61,6 +67,14 @@ impl fmt::Display for Filter {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)
     }
+}
+
+/// A level for everything, and for what [`QUIET`] names unless it asks for less or for details.
+fn with_default(level: LevelFilter) -> Targets {
+    let is_usual = LevelFilter::ERROR <= level && level <= LevelFilter::INFO;
+    let quiet = if is_usual { LevelFilter::ERROR } else { level };
+    let targets = QUIET.map(|target| (target, quiet));
+    Targets::new().with_default(level).with_targets(targets)
 }
 
 /// What is wrong with a filter text, and where.
@@ -176,6 +190,10 @@ fn distance(left: &str, right: &str) -> usize {
     }
     row.last().copied().unwrap_or(left.len())
 }
+
+/// Libraries whose warnings tell what clients do: `rustls` warns of each that sends an IP address
+/// as a server name.
+const QUIET: [&str; 1] = ["rustls"];
 
 const LEVELS: [(&str, LevelFilter); 6] = [
     ("off", LevelFilter::OFF),

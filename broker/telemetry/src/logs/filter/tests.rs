@@ -34,6 +34,24 @@ fn a_target_holds_for_what_is_below_it() {
 }
 
 #[test]
+fn clients_cannot_make_a_library_warn_without_end() {
+    for usual in ["info", "warn", "error", "info,catena=debug", "catena=debug"] {
+        disables(usual, "rustls::msgs::handshake", Level::WARN);
+    }
+    enables("info", "rustls::msgs::handshake", Level::ERROR);
+    enables("debug", "rustls::msgs::handshake", Level::WARN);
+    enables("rustls=warn,info", "rustls::msgs::handshake", Level::WARN);
+    disables("off", "rustls::msgs::handshake", Level::ERROR);
+}
+
+#[test]
+fn the_default_is_that_of_info() {
+    let levels = Filter::default().targets();
+    assert!(levels.would_enable("anything", &Level::INFO));
+    assert!(!levels.would_enable("rustls::msgs::handshake", &Level::WARN));
+}
+
+#[test]
 fn of_two_that_fit_the_last_counts() {
     enables("info,debug", "anything", Level::DEBUG);
     disables("debug,info", "anything", Level::DEBUG);
