@@ -20,7 +20,6 @@ mod config;
 mod exit;
 mod flags;
 mod load;
-mod login;
 mod man;
 mod node;
 mod passwd;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use catena_frontend::{TlsError, TlsFiles};
+use catena_frontend::{PasswordFile, TlsError, TlsFiles};
 use catena_resources::{
     Authentication, Configuration, Diagnostic, Endpoint, Listener, Method, Place, PlaceKind,
     ProxyProtocol, ResourceName, Severity, Tls, parse_with,
@@ -16,8 +16,6 @@ use catena_resources::{
 use clap::ArgMatches;
 
 use crate::flags;
-use crate::login::Login;
-use crate::passwd::PasswordFile;
 use documents::Documents;
 pub(crate) use materials::Folder;
 
@@ -27,8 +25,8 @@ pub(crate) struct Loaded {
     pub(crate) configuration: Configuration,
     /// Certificate and key of each listener that has them, by the name of their secret.
     certificates: BTreeMap<String, TlsFiles>,
-    /// Who checks the credentials of each authentication.
-    logins: BTreeMap<ResourceName, Arc<Login>>,
+    /// The users of each authentication.
+    users: BTreeMap<ResourceName, Arc<PasswordFile>>,
     /// What is worth knowing and no error.
     pub(crate) notes: Vec<Diagnostic>,
 }
@@ -40,10 +38,10 @@ impl Loaded {
         self.certificates.get(secret.as_str())
     }
 
-    /// Who checks credentials for this authentication. For one that there is not, nobody is let
-    /// in: the configuration rules that out, and an open door would be the worst answer.
-    pub(crate) fn login(&self, name: &ResourceName) -> Arc<Login> {
-        self.logins.get(name).map(Arc::clone).unwrap_or_default()
+    /// The users of this authentication. For one that there is not, nobody is let in: the
+    /// configuration rules that out, and an open door would be the worst answer.
+    pub(crate) fn users_of(&self, name: &ResourceName) -> Arc<PasswordFile> {
+        self.users.get(name).map(Arc::clone).unwrap_or_default()
     }
 }
 
@@ -132,9 +130,9 @@ pub(crate) fn complete(
     }
     for authentication in &configuration.authentications {
         match passwords(authentication, folder, &mut loaded.notes) {
-            Ok(files) => {
-                let login = Arc::new(Login::new(files));
-                loaded.logins.insert(authentication.name.clone(), login);
+            Ok(users) => {
+                let name = authentication.name.clone();
+                loaded.users.insert(name, Arc::new(users));
             }
             Err(found) => problems.extend(found),
         }
@@ -212,11 +210,13 @@ fn tls_problem(files: &TlsFiles, error: &TlsError) -> Box<Diagnostic> {
     }
 }
 
+/// Reads every method's password file. The first decides about whoever sends a user name: later
+/// ones are never relevant.
 fn passwords(
     authentication: &Authentication,
     folder: &Folder,
     notes: &mut Vec<Diagnostic>,
-) -> Result<Vec<PasswordFile>, Vec<Diagnostic>> {
+) -> Result<PasswordFile, Vec<Diagnostic>> {
     let wanted_by = format!("named by BrokerAuthentication {}", authentication.name);
     let mut files = Vec::new();
     let mut problems = Vec::new();
@@ -230,19 +230,19 @@ fn passwords(
             }
         };
         match PasswordFile::parse(&file.bytes) {
-            Ok(passwords) => files.push(passwords),
-            Err(found) => problems.extend(found.into_iter().map(|one| Diagnostic {
+            Ok(users) => files.push(users),
+            Err(errors) => problems.extend(errors.iter().map(|error| Diagnostic {
                 place: Place {
-                    line: one.line,
+                    line: error.line,
                     column: 1,
                     ..place(&file.path)
                 },
-                ..*problem(&file.path, one.message)
+                ..*problem(&file.path, error.problem.to_string())
             })),
         }
     }
     if problems.is_empty() {
-        Ok(files)
+        Ok(files.into_iter().next().unwrap_or_default())
     } else {
         Err(problems)
     }

@@ -1,16 +1,15 @@
 //! `catena passwd`: makes and changes password files.
 
 mod file;
-mod hash;
 mod prompt;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, bail};
+use catena_frontend::{PasswordFile, hash_password};
 
 use crate::exit::{Exit, UsageError};
 use crate::{load, store};
-pub(crate) use file::PasswordFile;
 
 /// Add, change or delete a user of a password file
 ///
@@ -42,34 +41,32 @@ pub(crate) struct Arguments {
 pub(crate) fn execute(arguments: &Arguments) -> anyhow::Result<Exit> {
     let path = &arguments.file;
     let user = arguments.user.as_str();
-    file::check_user(user).map_err(|message| anyhow!(UsageError(message)))?;
+    PasswordFile::check_name(user).map_err(|error| anyhow!(UsageError(error.to_string())))?;
     let existing = if arguments.create {
         None
     } else {
         load::optional_file(path).map_err(|message| anyhow!("{} {message}", path.display()))?
     };
-    let exists = existing.is_some();
-    let mut file = match PasswordFile::parse(&existing.unwrap_or_default()) {
-        Ok(file) => file,
-        Err(problems) => {
-            for problem in &problems {
-                let (line, message) = (problem.line, &problem.message);
-                crate::cli::say(&format!("{}:{line}: {message}", path.display()));
-            }
-            bail!("{} is malformed and was not changed", path.display());
-        }
-    };
-    if arguments.delete {
-        if !exists {
-            bail!("there is no file {}", path.display());
-        }
-        if !file.remove(user) {
-            bail!("{} has no user {user:?}", path.display());
-        }
-    } else {
-        file.insert(user, &hash::argon2id(&password(arguments)?)?);
+    if arguments.delete && existing.is_none() {
+        bail!("there is no file {}", path.display());
     }
-    store::replace(path, file.text().as_bytes())
+    let existing = existing.unwrap_or_default();
+    if let Err(errors) = PasswordFile::parse(&existing) {
+        for error in errors {
+            let message = format!("{}:{}: {}", path.display(), error.line, error.problem);
+            crate::cli::say(&message);
+        }
+        bail!("{} is malformed and was not changed", path.display());
+    }
+    let existing = String::from_utf8(existing)?;
+    let changed = if arguments.delete {
+        let changed = file::without_user(&existing, user);
+        changed.ok_or_else(|| anyhow!("{} has no user {user:?}", path.display()))?
+    } else {
+        let hash = hash_password(password(arguments)?.as_bytes())?;
+        file::with_user(&existing, user, &hash)
+    };
+    store::replace(path, changed.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(Exit::OK)
 }

@@ -25,7 +25,7 @@ mod websocket;
 pub mod worker;
 
 pub use authn::{
-    Applicant, Authenticator, HashError, LineProblem, PasswordFile, PasswordFileError,
+    Applicant, Authenticator, HashError, LineError, LineProblem, NameError, PasswordFile,
     hash_password,
 };
 pub use error::Error;

@@ -118,7 +118,7 @@ pub(super) fn listeners(loaded: &Loaded) -> Vec<ListenerOptions> {
 fn authenticator(loaded: &Loaded, listener: &Listener) -> Option<Arc<dyn Authenticator>> {
     match &listener.access {
         Access::Anonymous => None,
-        Access::Authenticated(name) => Some(loaded.login(name)),
+        Access::Authenticated(name) => Some(loaded.users_of(name)),
     }
 }
 

@@ -27,7 +27,8 @@ spec:
       usernamePasswordSettings: { file: users.txt }
 ";
 
-const HASH: &str = "$7$101$MTIzNDU2Nzg5MDEy$AQIDBAUGBwgJCgsMDQ4PEA==";
+const HASH: &str = "$7$101$MTIzNDU2Nzg5MDEy$h3OGTDkrPBc1IDrkvFUXjghw4dN9103fBdTZDvDSOC4EJPkNbHi3f\
+    Y2BTXXd1fmFkTQ4lpBRhpsAUEy+yj0eSQ==";
 
 #[test]
 fn no_configuration_can_be_used() {
@@ -83,8 +84,8 @@ fn what_is_no_certificate_key_or_password_is_told() {
         "",
         "\
 conf/secrets/server/tls.crt: holds no certificate
-conf/users.txt:2:1: expected a hash that `catena passwd` or mosquitto_passwd makes; passwords in \
-plain text are refused
+conf/users.txt:2:1: expected a hash that `catena passwd` or mosquitto_passwd makes ($argon2id$, $7$ \
+or $6$); passwords in plain text are refused
 refused: 2 errors
 ",
     );

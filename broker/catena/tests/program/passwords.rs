@@ -88,8 +88,8 @@ fn a_malformed_file_is_not_changed() {
         told.err,
         "\
 users:1: expected user:hash
-users:3: expected a hash that `catena passwd` or mosquitto_passwd makes; passwords in plain text \
-are refused
+users:3: expected a hash that `catena passwd` or mosquitto_passwd makes ($argon2id$, $7$ or $6$); \
+passwords in plain text are refused
 catena: users is malformed and was not changed
 "
     );

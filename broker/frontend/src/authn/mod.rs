@@ -4,7 +4,7 @@ mod file;
 mod password;
 mod pool;
 
-pub use file::{LineProblem, PasswordFile, PasswordFileError};
+pub use file::{LineError, LineProblem, NameError, PasswordFile};
 pub use password::{HashError, hash_password};
 pub(crate) use pool::{Job, Pool};
 

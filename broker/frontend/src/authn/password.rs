@@ -11,6 +11,10 @@ use sha2::{Digest, Sha512};
 
 /// Rounds of PBKDF2 above which a line is refused: checking it would take minutes.
 const ROUNDS_MAX: u32 = 10_000_000;
+/// Memory of argon2id above which a line is refused: one login must not take all there is.
+const MEMORY_KIB_MAX: u32 = 1 << 20;
+/// Passes of argon2id above which a line is refused, as for [`ROUNDS_MAX`].
+const PASSES_MAX: u32 = 64;
 /// The longest salt, in bytes; mosquitto has 12 or 64.
 const SALT_BYTES_MAX: usize = 64;
 const SHA512_BYTES: usize = 64;
@@ -37,11 +41,17 @@ pub(crate) enum StoredPassword {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
     /// Neither of the known forms.
-    #[error("unknown form of hash: expected $argon2id$, $7$ or $6$")]
+    #[error(
+        "expected a hash that `catena passwd` or mosquitto_passwd makes ($argon2id$, $7$ or \
+         $6$); passwords in plain text are refused"
+    )]
     UnknownForm,
     /// An argon2 hash that cannot be used.
     #[error("malformed or incomplete argon2id hash")]
     Argon2,
+    /// An argon2 hash that takes too much to check.
+    #[error("argon2id hash that needs more than {MEMORY_KIB_MAX} KiB or {PASSES_MAX} passes")]
+    Costly,
     /// A number of rounds that is none, or too large.
     #[error("number of rounds must be 1 to {ROUNDS_MAX}")]
     Rounds,
@@ -69,7 +79,10 @@ impl StoredPassword {
     pub(crate) fn parse(text: &str) -> Result<Self, HashError> {
         if text.starts_with("$argon2id$") {
             let hash = PasswordHash::new(text).map_err(|_| HashError::Argon2)?;
-            argon2::Params::try_from(&hash).map_err(|_| HashError::Argon2)?;
+            let costs = argon2::Params::try_from(&hash).map_err(|_| HashError::Argon2)?;
+            if costs.m_cost() > MEMORY_KIB_MAX || costs.t_cost() > PASSES_MAX {
+                return Err(HashError::Costly);
+            }
             let is_complete = hash.salt.is_some() && hash.hash.is_some();
             return if is_complete {
                 Ok(Self::Argon2(hash))
@@ -207,5 +220,9 @@ mod tests {
             "$argon2id$v=19$m=1,t=0,p=1$c2FsdHNhbHQ$AAAA",
             HashError::Argon2,
         );
+        let sum = "c2FsdHNhbHQ$8iIuixkI73Js3G1uMbezQXD0b8LG4SXGsOwoQkdAQIM";
+        let costly = |costs: &str| format!("$argon2id$v=19${costs}${sum}");
+        check(&costly("m=99999999,t=2,p=1"), HashError::Costly);
+        check(&costly("m=16,t=65,p=1"), HashError::Costly);
     }
 }

@@ -115,7 +115,7 @@ fn a_client_that_only_asks_is_paused() {
 
 fn protected() -> ListenerOptions {
     let users = format!("ann:{}", hash_password(b"secret").unwrap());
-    let authenticator = PasswordFile::parse(&users).unwrap();
+    let authenticator = PasswordFile::parse(users.as_bytes()).unwrap();
     ListenerOptions {
         authenticator: Some(Arc::new(authenticator)),
         ..listener("protected")
