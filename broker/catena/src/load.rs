@@ -11,7 +11,7 @@ use std::sync::Arc;
 use catena_frontend::{PasswordFile, TlsError, TlsFiles};
 use catena_resources::{
     Authentication, Configuration, Diagnostic, Endpoint, Listener, Method, Place, PlaceKind,
-    ProxyProtocol, ResourceName, Severity, Tls, parse_with,
+    ResourceName, Severity, Tls, parse_with,
 };
 use clap::ArgMatches;
 
@@ -117,7 +117,6 @@ pub(crate) fn complete(
     let mut loaded = Loaded::default();
     let mut problems = Vec::new();
     for listener in &configuration.listeners {
-        without_effect(listener, &mut loaded.notes);
         if let Some(tls) = &listener.tls {
             match certificate(listener, tls, folder, &mut loaded.notes) {
                 Ok(files) => {
@@ -145,23 +144,6 @@ pub(crate) fn complete(
     loaded.notes.dedup();
     loaded.configuration = configuration;
     Ok(loaded)
-}
-
-/// What a listener asks for and does not get.
-fn without_effect(listener: &Listener, notes: &mut Vec<Diagnostic>) {
-    let name = PathBuf::from(format!("BrokerListener {}", listener.name));
-    let mut note = |message: &str| {
-        notes.push(Diagnostic {
-            severity: Severity::Note,
-            ..*problem(&name, message)
-        });
-    };
-    if listener.connections.is_some() {
-        note("catena.maxConnections has no effect yet; spec.catena.limits.connections has");
-    }
-    if let ProxyProtocol::Optional(_) = listener.proxy_protocol {
-        note("catena.proxyProtocol Optional is taken as Required");
-    }
 }
 
 fn certificate(

@@ -18,6 +18,7 @@
 mod authn;
 mod error;
 mod options;
+mod origin;
 pub mod proxy;
 mod shell;
 mod tls;
@@ -29,6 +30,7 @@ pub use authn::{
     hash_password,
 };
 pub use error::Error;
-pub use options::{Address, Clock, ListenerOptions, Options, Protocol};
-pub use shell::{Handle, ListenerStatus, Service, Wake};
+pub use options::{Address, Clock, ListenerOptions, Options, Protocol, ProxyHeader};
+pub use origin::Origins;
+pub use shell::{Handle, ListenerStatus, Refusal, Service, Wake};
 pub use tls::{TlsError, TlsFiles};

@@ -10,6 +10,7 @@ use catena_connection::Settings;
 use catena_types::Moment;
 
 use crate::authn::Authenticator;
+use crate::origin::Origins;
 use crate::proxy::Trust;
 use crate::tls::TlsFiles;
 
@@ -86,9 +87,14 @@ pub struct ListenerOptions {
     pub protocol: Protocol,
     /// Whether it is spoken over TLS.
     pub tls: Option<TlsFiles>,
-    /// Whether connections begin with a PROXY header, and from whom that is believed. Others are
-    /// refused.
-    pub proxy: Option<Trust>,
+    /// Whether connections begin with a PROXY header.
+    pub proxy: ProxyHeader,
+    /// Web pages whose scripts may connect, where WebSocket is spoken.
+    pub origins: Origins,
+    /// Listeners that share this name share their `connections_max`.
+    pub port: String,
+    /// Connections at once on the listeners of this port, besides the limit for all.
+    pub connections_max: Option<u32>,
     /// Who checks credentials. `None` lets everybody in.
     pub authenticator: Option<Arc<dyn Authenticator>>,
     /// What clients are allowed. The size of packet ID ranges is filled in from the port.
@@ -98,12 +104,16 @@ pub struct ListenerOptions {
 impl ListenerOptions {
     /// A plain MQTT listener that lets everybody in.
     pub fn new(name: impl Into<String>, address: Address) -> Self {
+        let name = name.into();
         Self {
-            name: name.into(),
+            port: name.clone(),
+            name,
             address,
             protocol: Protocol::Mqtt,
             tls: None,
-            proxy: None,
+            proxy: ProxyHeader::Off,
+            origins: Origins::Any,
+            connections_max: None,
             authenticator: None,
             settings: Settings::default(),
         }
@@ -137,6 +147,17 @@ impl fmt::Display for Address {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
+}
+
+/// Whether connections begin with a PROXY header, and from whom that is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// They do not.
+    Off,
+    /// Those from the trusted networks may; of others, the bytes are taken as they are.
+    Optional(Trust),
+    /// All do, and whoever is not trusted is refused.
+    Required(Trust),
 }
 
 /// What is spoken on a listener.

@@ -9,7 +9,7 @@ use crate::broker::{
     SystemTopics, Traces, Workers,
 };
 use crate::configuration::Configuration;
-use crate::listener::{Access, Endpoint, Listener, Port, Protocol, ProxyProtocol};
+use crate::listener::{Access, AllowedOrigins, Endpoint, Listener, Port, Protocol, ProxyProtocol};
 use crate::names::ResourceName;
 
 /// Name of a Broker that no document names, and of what refers to it.
@@ -163,6 +163,7 @@ pub(crate) fn listener() -> Listener {
         tls: None,
         access: Access::Anonymous,
         proxy_protocol: ProxyProtocol::Off,
+        allowed_origins: AllowedOrigins::Unsaid,
         connections: None,
         tls_handshake_timeout_seconds: TLS_HANDSHAKE_TIMEOUT_SECONDS,
         setting: "BrokerListener/default.spec.ports[0]".to_owned(),

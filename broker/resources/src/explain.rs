@@ -7,7 +7,7 @@ use crate::broker::{Admin, BrokerSettings, SystemTopics, Workers};
 use crate::choice::Switch;
 use crate::configuration::Configuration;
 use crate::diagnose::{Place, PlaceKind};
-use crate::listener::{Access, Endpoint, Listener, ProxyProtocol, Tls};
+use crate::listener::{Access, AllowedOrigins, Endpoint, Listener, ProxyProtocol, Tls};
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -317,9 +317,20 @@ fn listener(listener: &Listener, out: &mut Settings<'_>) {
         let first = path("catena.trustedSources[0]");
         out.add_from(&path("catena.trustedSources"), &first, list.join(", "));
     }
+    allowed_origins(listener, out);
     out.add(&path("catena.maxConnections"), none(listener.connections));
     let timeout = "catena.tlsHandshakeTimeoutSeconds";
     out.add(&path(timeout), listener.tls_handshake_timeout_seconds);
+}
+
+fn allowed_origins(listener: &Listener, out: &mut Settings<'_>) {
+    let origins = match &listener.allowed_origins {
+        AllowedOrigins::Unsaid => "any on loopback, else of the same host".to_owned(),
+        AllowedOrigins::Any => "*".to_owned(),
+        AllowedOrigins::Listed(sites) => sites.join(", "),
+    };
+    let path = format!("{}.catena.allowedOrigins", listener.setting);
+    out.add_from(&path, &format!("{path}[0]"), origins);
 }
 
 fn none<T: fmt::Display>(value: Option<T>) -> String {
@@ -367,6 +378,7 @@ mod tests {
         let elsewhere = [
             "prometheusPort",
             "trustedSources[",
+            "allowedOrigins[",
             "catena.anonymous",
             "tls.mode",
         ];

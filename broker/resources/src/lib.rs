@@ -67,6 +67,8 @@ pub use broker::{
 pub use configuration::{Configuration, Source, parse, parse_with};
 pub use diagnose::{Diagnostic, Place, PlaceKind, Severity};
 pub use explain::{Origin, Setting};
-pub use listener::{Access, AddressRange, Endpoint, Listener, Port, Protocol, ProxyProtocol, Tls};
+pub use listener::{
+    Access, AddressRange, AllowedOrigins, Endpoint, Listener, Port, Protocol, ProxyProtocol, Tls,
+};
 pub use names::{Material, MaterialKey, MaterialKind, MaterialName, ResourceName};
 pub use overrides::{Overridden, Override, OverrideSource, Overrides};

@@ -28,6 +28,8 @@ pub struct Listener {
     pub access: Access,
     /// Whether a load balancer tells the client's address (`catena.proxyProtocol`).
     pub proxy_protocol: ProxyProtocol,
+    /// Web pages that may connect over WebSocket (`catena.allowedOrigins`).
+    pub allowed_origins: AllowedOrigins,
     /// Connections at a time on this port, besides the limit for all
     /// (`catena.maxConnections`).
     pub connections: Option<Bounded<1, 10_000_000>>,
@@ -56,6 +58,17 @@ pub enum Access {
     Anonymous,
     /// Whoever this `BrokerAuthentication` lets in. The document exists.
     Authenticated(ResourceName),
+}
+
+/// Web pages that may connect over WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedOrigins {
+    /// No document says: any on loopback, elsewhere those of the same host.
+    Unsaid,
+    /// Any (`*`).
+    Any,
+    /// Those of these sites, such as `https://plant.example`.
+    Listed(Vec<String>),
 }
 
 /// Whether connections begin with a PROXY protocol header.

@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catena_backend::Backend;
-use catena_frontend::ListenerStatus;
 use catena_frontend::worker::Stats;
+use catena_frontend::{ListenerStatus, Refusal};
 use catena_telemetry::metrics::{
-    Collect, Direction, DisconnectReason, DropReason, Limit, PacketType, RefusalReason, Samples,
-    Totals, table,
+    Collect, Direction, DisconnectReason, DropReason, Limit, PacketType, Samples, Totals, table,
 };
 use catena_telemetry::sys_topics::Snapshot;
 
@@ -18,7 +17,8 @@ use super::reasons;
 pub(super) struct Frontend {
     pub(super) workers: Vec<Stats>,
     pub(super) listeners: Vec<ListenerStatus>,
-    pub(super) connections_refused: u64,
+    /// Connections refused before MQTT, by reason.
+    pub(super) refused: Vec<(Refusal, u64)>,
 }
 
 /// The limits that metrics compare with.
@@ -109,12 +109,13 @@ impl Collect for Numbers {
             let connections = u64::from(listener.connections);
             samples.add(&table::CONNECTIONS, [name, transport], connections);
         }
-        let refused = RefusalReason::ConnectionsLimit.as_str();
-        samples.add(
-            &table::CONNECTIONS_REFUSED,
-            [refused],
-            frontend.connections_refused,
-        );
+        for (refusal, count) in &frontend.refused {
+            let reason = reasons::refusal(*refusal).as_str();
+            samples.add(&table::CONNECTIONS_REFUSED, [reason], *count);
+            if let Some(limit) = reasons::limit(*refusal) {
+                hits(limit, *count, samples);
+            }
+        }
         let connections = frontend.workers.iter().map(|stats| stats.connections).sum();
         limit(
             Limit::Connections,
@@ -122,7 +123,6 @@ impl Collect for Numbers {
             self.maxima.connections,
             samples,
         );
-        hits(Limit::Connections, frontend.connections_refused, samples);
         self.store(samples);
     }
 }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catena_connection::Settings;
-use catena_frontend::{Address, Authenticator, ListenerOptions, Options, Protocol};
+use catena_frontend::proxy::Trust;
+use catena_frontend::{
+    Address, Authenticator, ListenerOptions, Options, Origins, Protocol, ProxyHeader,
+};
 use catena_mqtt::{Limits, Qos};
 use catena_partition::{QueueLimit, ShareStrategy};
 use catena_resources::{
-    Access, BrokerSettings, Endpoint, Listener, MaximumQos, ProxyProtocol, QueueStrategy,
-    SharedSubscriptionStrategy, Workers,
+    Access, AddressRange, AllowedOrigins, BrokerSettings, Endpoint, Listener, MaximumQos,
+    ProxyProtocol, QueueStrategy, SharedSubscriptionStrategy, Workers,
 };
 use catena_telemetry::Clock;
 use catena_types::{PartitionId, Placement};
@@ -105,7 +108,11 @@ pub(super) fn listeners(loaded: &Loaded) -> Vec<ListenerOptions> {
                 },
                 tls: loaded.tls_of(listener).cloned(),
                 proxy: proxy(&listener.proxy_protocol),
+                origins: origins(&listener.allowed_origins, &address),
                 authenticator: authenticator(loaded, listener),
+                // Both addresses of a port for all together.
+                port: format!("{}@{}", listener.name, listener.endpoint),
+                connections_max: listener.connections.map(|limit| limit.to_u32()),
                 settings: settings.clone(),
                 ..ListenerOptions::new(name, address)
             });
@@ -143,15 +150,32 @@ fn exists(address: &SocketAddr) -> bool {
     TcpListener::bind(SocketAddr::new(address.ip(), 0)).is_ok()
 }
 
-fn proxy(proxy: &ProxyProtocol) -> Option<catena_frontend::proxy::Trust> {
+fn proxy(proxy: &ProxyProtocol) -> ProxyHeader {
     match proxy {
-        ProxyProtocol::Off => None,
-        ProxyProtocol::Optional(sources) | ProxyProtocol::Required(sources) => {
-            let networks = sources
-                .iter()
-                .map(|range| (range.address(), range.prefix_bits()));
-            catena_frontend::proxy::Trust::new(networks.collect())
+        ProxyProtocol::Off => ProxyHeader::Off,
+        ProxyProtocol::Optional(sources) => ProxyHeader::Optional(trust(sources)),
+        ProxyProtocol::Required(sources) => ProxyHeader::Required(trust(sources)),
+    }
+}
+
+/// Nobody, if a range could not be a range: the configuration rules that out.
+fn trust(sources: &[AddressRange]) -> Trust {
+    let networks = sources
+        .iter()
+        .map(|range| (range.address(), range.prefix_bits()));
+    Trust::new(networks.collect()).unwrap_or_default()
+}
+
+/// On loopback any page may connect if no document says otherwise: whoever tries out a page has it
+/// from a file or another port.
+fn origins(allowed: &AllowedOrigins, address: &Address) -> Origins {
+    match (allowed, address) {
+        (AllowedOrigins::Any, _) => Origins::Any,
+        (AllowedOrigins::Listed(sites), _) => Origins::Listed(sites.clone()),
+        (AllowedOrigins::Unsaid, Address::Tcp(address)) if !address.ip().is_loopback() => {
+            Origins::SameHost
         }
+        (AllowedOrigins::Unsaid, _) => Origins::Any,
     }
 }
 

@@ -1,6 +1,32 @@
-//! Reason codes of DISCONNECT as values of a label.
+//! Reason codes of DISCONNECT, and what a frontend refuses, as values of labels.
 
-use catena_telemetry::metrics::DisconnectReason;
+use catena_frontend::Refusal;
+use catena_telemetry::metrics::{DisconnectReason, Limit, RefusalReason};
+
+/// Why a connection was refused before it came to MQTT.
+pub(super) fn refusal(refusal: Refusal) -> RefusalReason {
+    match refusal {
+        Refusal::Connections => RefusalReason::ConnectionsLimit,
+        Refusal::ConnectionsPerAddress => RefusalReason::ConnectionsPerAddress,
+        Refusal::ConnectionsPerPort => RefusalReason::ConnectionsPerPort,
+        Refusal::AcceptFailed => RefusalReason::AcceptFailed,
+        Refusal::Proxy => RefusalReason::Proxy,
+        Refusal::Tls => RefusalReason::Tls,
+        Refusal::WebSocket => RefusalReason::Websocket,
+        Refusal::HandshakeTimeout => RefusalReason::HandshakeTimeout,
+    }
+}
+
+/// The limit that acted, if it was one.
+pub(super) fn limit(refusal: Refusal) -> Option<Limit> {
+    match refusal {
+        Refusal::Connections => Some(Limit::Connections),
+        Refusal::ConnectionsPerAddress => Some(Limit::ConnectionsPerAddress),
+        Refusal::ConnectionsPerPort => Some(Limit::ConnectionsPerPort),
+        Refusal::HandshakeTimeout => Some(Limit::HandshakeTime),
+        Refusal::AcceptFailed | Refusal::Proxy | Refusal::Tls | Refusal::WebSocket => None,
+    }
+}
 
 /// Why a connection was ended with this reason code.
 pub(super) fn disconnect(code: u8) -> DisconnectReason {

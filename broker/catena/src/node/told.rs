@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catena_backend::Backend;
-use catena_frontend::Handle;
+use catena_frontend::{Handle, Refusal};
 use catena_mqtt::Qos;
 use catena_partition::Publish;
 use catena_resources::SystemTopics;
@@ -56,7 +56,9 @@ impl Teller {
         self.numbers.tell(Frontend {
             workers: self.frontend.stats().await,
             listeners: self.frontend.listeners(),
-            connections_refused: self.frontend.connections_refused(),
+            refused: Refusal::ALL
+                .map(|reason| (reason, self.frontend.refused(reason)))
+                .to_vec(),
         });
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc;
 
-use super::admission::Permit;
+use super::admission::{Permit, Refusal};
 use super::listener::{Bound, Listener};
 use super::mailbox::{Arrival, Mailbox};
 use super::notes::Throttle;
@@ -133,7 +133,9 @@ async fn accept_until_stopped(listener: &Arc<Listener>, common: &Common) -> io::
         match accepted {
             // Too many: dropped, and so closed.
             Ok((socket, address)) => {
-                if let Some(permit) = common.admission.admit(address) {
+                let port_limit = listener.terms().port_limit.clone();
+                if let Ok(permit) = common.admission.admit(address, port_limit.as_ref()) {
+                    listener.count_accepted();
                     let listener = Arc::clone(listener);
                     common
                         .entrance
@@ -146,6 +148,7 @@ async fn accept_until_stopped(listener: &Arc<Listener>, common: &Common) -> io::
                 }
             }
             Err(error) if is_exhausted(&error) => {
+                common.admission.refuse(Refusal::AcceptFailed);
                 if let Some(suppressed) = exhausted.pass((common.clock)()) {
                     let listener = listener.name.as_str();
                     tracing::warn!(listener, %error, suppressed, "cannot accept: pausing");

@@ -4,6 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::accept::{Accepted, Workers};
-use super::admission::Permit;
+use super::admission::{Admission, Permit, Refusal};
 use super::mailbox::Arrival;
 use super::stream::{Layers, Socket};
-use crate::options::Protocol;
+use crate::options::{Protocol, ProxyHeader};
+use crate::origin::Origins;
 use crate::proxy::{self, Header, ProxyError};
 use crate::websocket::framing::Framing;
 use crate::websocket::handshake::{self, Upgrade};
@@ -25,6 +27,9 @@ use crate::websocket::handshake::{self, Upgrade};
 pub(crate) struct Doorway {
     pub(crate) accepted: mpsc::Receiver<Accepted>,
     pub(crate) workers: Arc<Workers>,
+    pub(crate) admission: Arc<Admission>,
+    /// Handshakes under way, for metrics.
+    pub(crate) handshakes: Arc<AtomicU32>,
     pub(crate) handshakes_max: u32,
     pub(crate) timeout: Duration,
 }
@@ -40,13 +45,39 @@ impl Doorway {
                 return;
             };
             while tasks.try_join_next().is_some() {}
-            tasks.spawn_local(pass(
-                accepted,
-                Arc::clone(&self.workers),
-                self.timeout,
-                place,
-            ));
+            let under_way = UnderWay::begin(place, &self.handshakes);
+            let (workers, admission) = (Arc::clone(&self.workers), Arc::clone(&self.admission));
+            let timeout = self.timeout;
+            tasks.spawn_local(async move {
+                let passed = pass(accepted, &admission, timeout).await;
+                drop(under_way);
+                if let Some(arrival) = passed {
+                    workers.place(workers.next(), arrival).await;
+                }
+            });
         }
+    }
+}
+
+/// A handshake that is counted until this is dropped.
+struct UnderWay {
+    _place: OwnedSemaphorePermit,
+    count: Arc<AtomicU32>,
+}
+
+impl UnderWay {
+    fn begin(place: OwnedSemaphorePermit, count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self {
+            _place: place,
+            count: Arc::clone(count),
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -55,36 +86,55 @@ impl Doorway {
 enum HandshakeError {
     #[error("PROXY header from a peer that is not trusted")]
     Untrusted,
+    /// Counted where it was found.
     #[error("too many connections from this address")]
     TooMany,
     #[error("the client has closed the connection")]
     Closed,
     #[error("not a WebSocket upgrade to MQTT")]
     NoUpgrade,
+    #[error("too slow")]
+    Timeout,
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    #[error("TLS: {0}")]
+    Tls(#[source] io::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
+impl HandshakeError {
+    /// What it counts as; `None` for a client that went by itself.
+    fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Untrusted | Self::Proxy(_) => Some(Refusal::Proxy),
+            Self::NoUpgrade => Some(Refusal::WebSocket),
+            Self::Timeout => Some(Refusal::HandshakeTimeout),
+            Self::Tls(_) => Some(Refusal::Tls),
+            Self::TooMany | Self::Closed | Self::Io(_) => None,
+        }
+    }
+}
+
+/// Does the handshake, within its time. What goes wrong is logged and counted.
 async fn pass(
     accepted: Accepted,
-    workers: Arc<Workers>,
+    admission: &Admission,
     timeout: Duration,
-    place: OwnedSemaphorePermit,
-) {
+) -> Option<Box<Arrival>> {
     let listener = Arc::clone(&accepted.listener);
     let address = accepted.permit.address;
-    let failure = match tokio::time::timeout(timeout, handshake(accepted)).await {
-        Ok(Ok(arrival)) => {
-            drop(place);
-            return workers.place(workers.next(), arrival).await;
-        }
+    let error = match tokio::time::timeout(timeout, handshake(accepted)).await {
+        Ok(Ok(arrival)) => return Some(arrival),
         Ok(Err(error)) => error,
-        Err(_elapsed) => io::Error::from(io::ErrorKind::TimedOut).into(),
+        Err(_elapsed) => HandshakeError::Timeout,
     };
+    if let Some(refusal) = error.refusal() {
+        admission.refuse(refusal);
+    }
     let listener = listener.name.as_str();
-    tracing::debug!(listener, ?address, error = %failure, "handshake failed");
+    tracing::debug!(listener, ?address, %error, "handshake failed");
+    None
 }
 
 async fn handshake(accepted: Accepted) -> Result<Box<Arrival>, HandshakeError> {
@@ -98,20 +148,16 @@ async fn handshake(accepted: Accepted) -> Result<Box<Arrival>, HandshakeError> {
         early: Vec::new(),
         socket: socket.leave()?.register()?,
     };
-    let permit = match terms.proxy() {
-        Some(trust) if !permit.address.is_none_or(|address| trust.covers(address)) => {
-            return Err(HandshakeError::Untrusted);
-        }
-        Some(_) => read_proxy_header(&mut stream, permit).await?,
-        None => permit,
-    };
+    let permit = pass_proxy_header(&terms.options.proxy, &mut stream, permit).await?;
+    let origins = &terms.options.origins;
     let mut layers = Layers::default();
     if let Some(tls) = &terms.tls {
         let acceptor = TlsAcceptor::from(Arc::clone(tls));
-        let mut encrypted = acceptor.accept(stream).await?;
+        let accepted = acceptor.accept(stream).await;
+        let mut encrypted = accepted.map_err(HandshakeError::Tls)?;
         let mut early = Vec::new();
         if terms.options.protocol == Protocol::WebSocket {
-            early = upgrade(&mut encrypted).await?;
+            early = upgrade(&mut encrypted, origins).await?;
             layers.websocket = Some(Framing::default());
         }
         let (rewound, mut tls) = encrypted.into_inner();
@@ -122,7 +168,7 @@ async fn handshake(accepted: Accepted) -> Result<Box<Arrival>, HandshakeError> {
             socket: rewound.socket,
         };
     } else if terms.options.protocol == Protocol::WebSocket {
-        stream.early = upgrade(&mut stream).await?;
+        stream.early = upgrade(&mut stream, origins).await?;
         layers.websocket = Some(Framing::default());
     }
     let socket = stream.socket.leave()?;
@@ -137,21 +183,48 @@ async fn handshake(accepted: Accepted) -> Result<Box<Arrival>, HandshakeError> {
     }))
 }
 
-/// Reads a PROXY header; what was read beyond it is put back.
-async fn read_proxy_header(stream: &mut Rewound, permit: Permit) -> Result<Permit, HandshakeError> {
+/// Reads the PROXY header if there is to be one, or may be.
+async fn pass_proxy_header(
+    proxy: &ProxyHeader,
+    stream: &mut Rewound,
+    permit: Permit,
+) -> Result<Permit, HandshakeError> {
+    let (trust, is_required) = match proxy {
+        ProxyHeader::Off => return Ok(permit),
+        ProxyHeader::Optional(trust) => (trust, false),
+        ProxyHeader::Required(trust) => (trust, true),
+    };
+    match permit.address {
+        Some(address) if !trust.covers(address) && is_required => Err(HandshakeError::Untrusted),
+        Some(address) if !trust.covers(address) => Ok(permit),
+        _ => read_proxy_header(stream, permit, is_required).await,
+    }
+}
+
+/// Reads a PROXY header; what was read beyond it is put back, and all of it if there is none.
+async fn read_proxy_header(
+    stream: &mut Rewound,
+    permit: Permit,
+    is_required: bool,
+) -> Result<Permit, HandshakeError> {
     let mut bytes = Vec::with_capacity(proxy::HEADER_BYTES_MAX);
     loop {
-        match proxy::parse(&bytes)? {
-            Header::Incomplete => read_more(stream, &mut bytes).await?,
-            Header::Complete { source, size } => {
+        match proxy::parse(&bytes) {
+            Ok(Header::Incomplete) => read_more(stream, &mut bytes).await?,
+            Ok(Header::Complete { source, size }) => {
                 stream.early = bytes.split_off(size);
                 return match source {
                     Some(source) => permit
                         .moved(source.ip().to_canonical())
-                        .ok_or(HandshakeError::TooMany),
+                        .map_err(|_| HandshakeError::TooMany),
                     None => Ok(permit),
                 };
             }
+            Err(ProxyError::Missing) if !is_required => {
+                stream.early = bytes;
+                return Ok(permit);
+            }
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -159,10 +232,11 @@ async fn read_proxy_header(stream: &mut Rewound, permit: Permit) -> Result<Permi
 /// Answers the WebSocket upgrade; returns what was read beyond the request.
 async fn upgrade(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    origins: &Origins,
 ) -> Result<Vec<u8>, HandshakeError> {
     let mut bytes = Vec::with_capacity(1_024);
     loop {
-        match handshake::answer(&bytes) {
+        match handshake::answer(&bytes, origins) {
             Upgrade::Incomplete => read_more(stream, &mut bytes).await?,
             Upgrade::Accepted { response, size } => {
                 stream.write_all(&response).await?;

@@ -1,16 +1,17 @@
 //! Asking and changing a frontend while it runs.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
 use super::accept::Workers;
-use super::admission::Admission;
+use super::admission::{Admission, Refusal};
 use super::listener::{Listener, Terms};
 use super::mailbox::Message;
 use super::ready::lock;
 use crate::error::Error;
-use crate::options::{Address, ListenerOptions};
+use crate::options::{Address, ListenerOptions, Protocol};
 use crate::worker::Stats;
 
 /// A frontend that runs, or is about to. Cheap to clone.
@@ -26,8 +27,14 @@ pub struct ListenerStatus {
     pub name: String,
     /// Where it listens, with the port that the system has chosen.
     pub address: Address,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Whether it is spoken over TLS.
+    pub is_encrypted: bool,
     /// Connections open now.
     pub connections: u32,
+    /// Connections accepted so far.
+    pub accepted: u64,
 }
 
 /// What a handle and its service share.
@@ -35,6 +42,8 @@ pub struct ListenerStatus {
 pub(crate) struct Shared {
     pub(crate) workers: Arc<Workers>,
     pub(crate) admission: Arc<Admission>,
+    /// Handshakes under way.
+    pub(crate) handshakes: Arc<AtomicU32>,
     ids_per_range: u16,
     listeners: Mutex<Vec<Arc<Listener>>>,
 }
@@ -46,12 +55,16 @@ impl Handle {
 
     /// The listeners, in the order of the options.
     pub fn listeners(&self) -> Vec<ListenerStatus> {
-        let status = |listener: &Arc<Listener>| ListenerStatus {
-            name: listener.name.clone(),
-            address: listener.address.clone(),
-            connections: listener
-                .connections
-                .load(std::sync::atomic::Ordering::Relaxed),
+        let status = |listener: &Arc<Listener>| {
+            let terms = listener.terms();
+            ListenerStatus {
+                name: listener.name.clone(),
+                address: listener.address.clone(),
+                protocol: terms.options.protocol,
+                is_encrypted: terms.tls.is_some(),
+                connections: listener.connections.load(Ordering::Relaxed),
+                accepted: listener.accepted.load(Ordering::Relaxed),
+            }
         };
         lock(&self.shared.listeners).iter().map(status).collect()
     }
@@ -67,9 +80,19 @@ impl Handle {
         all
     }
 
-    /// Connections refused because there were too many.
-    pub fn connections_refused(&self) -> u64 {
-        self.shared.admission.refused()
+    /// Connections refused so far, for this reason.
+    pub fn refused(&self, refusal: Refusal) -> u64 {
+        self.shared.admission.refused(refusal)
+    }
+
+    /// The most connections that one network address has now.
+    pub fn most_connections_per_address(&self) -> u32 {
+        self.shared.admission.most_per_address()
+    }
+
+    /// Handshakes under way.
+    pub fn handshakes(&self) -> u32 {
+        self.shared.handshakes.load(Ordering::Relaxed)
     }
 
     /// Reads all TLS credentials again; they are for new connections.
@@ -112,6 +135,7 @@ impl Shared {
         Self {
             workers,
             admission,
+            handshakes: Arc::default(),
             ids_per_range,
             listeners: Mutex::default(),
         }

@@ -3,18 +3,18 @@
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol as IpProtocol, SockAddr, Socket as RawSocket, Type};
 use tokio::sync::watch;
 
+use super::admission::PortLimit;
 use super::ready::lock;
 use crate::authn::Authenticator;
 use crate::error::Error;
-use crate::options::{Address, ListenerOptions, Protocol};
-use crate::proxy::Trust;
+use crate::options::{Address, ListenerOptions, Protocol, ProxyHeader};
 use crate::worker::Rules;
 
 /// Connections that the system has accepted and we have not.
@@ -33,6 +33,7 @@ pub(crate) struct Listener {
     terms: Mutex<Arc<Terms>>,
     stop: watch::Sender<bool>,
     pub(crate) connections: AtomicU32,
+    pub(crate) accepted: AtomicU64,
 }
 
 /// What applies to new connections of a listener.
@@ -41,6 +42,7 @@ pub(crate) struct Terms {
     pub(crate) options: ListenerOptions,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) rules: Arc<Rules>,
+    pub(crate) port_limit: Option<PortLimit>,
 }
 
 impl Terms {
@@ -60,26 +62,27 @@ impl Terms {
             settings,
             authenticate: options.authenticator.is_some(),
         });
+        let port_limit = options.connections_max.map(|connections_max| PortLimit {
+            port: options.port.as_str().into(),
+            connections_max,
+        });
         Ok(Arc::new(Self {
             options,
             tls,
             rules,
+            port_limit,
         }))
     }
 
     /// Whether something comes before MQTT on a new connection.
     pub(crate) fn has_handshake(&self) -> bool {
         self.tls.is_some()
-            || self.options.proxy.is_some()
+            || self.options.proxy != ProxyHeader::Off
             || self.options.protocol == Protocol::WebSocket
     }
 
     pub(crate) fn authenticator(&self) -> Option<&Arc<dyn Authenticator>> {
         self.options.authenticator.as_ref()
-    }
-
-    pub(crate) fn proxy(&self) -> Option<&Trust> {
-        self.options.proxy.as_ref()
     }
 }
 
@@ -102,6 +105,7 @@ impl Listener {
             terms,
             stop,
             connections: AtomicU32::new(0),
+            accepted: AtomicU64::new(0),
         }))
     }
 
@@ -134,6 +138,10 @@ impl Listener {
     pub(crate) async fn stopped(&self) {
         // The sender lives as long as this listener.
         let _ = self.stop.subscribe().wait_for(|stopped| *stopped).await;
+    }
+
+    pub(crate) fn count_accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_opened(&self) {

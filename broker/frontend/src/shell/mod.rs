@@ -14,5 +14,6 @@ mod stream;
 mod table;
 mod turn;
 
+pub use admission::Refusal;
 pub use handle::{Handle, ListenerStatus};
 pub use service::{Service, Wake};

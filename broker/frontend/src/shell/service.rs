@@ -114,6 +114,8 @@ impl<P: Port + Clone + Send + 'static> Service<P> {
         let doorway = Doorway {
             accepted,
             workers: Arc::clone(&workers),
+            admission: Arc::clone(&shared.admission),
+            handshakes: Arc::clone(&shared.handshakes),
             handshakes_max: options.handshakes_max,
             timeout: options.handshake_timeout,
         };

@@ -256,13 +256,14 @@ fn send_through(
 ) -> io::Result<(usize, bool)> {
     let mut sent = 0;
     loop {
+        if let Some(framing) = &mut framing {
+            sent += framing.wrap(output.get(sent..).unwrap_or_default());
+        }
         let rest = output.get(sent..).unwrap_or_default();
-        let payload_len = framing
-            .as_mut()
-            .map_or(rest.len(), |framing| framing.payload_len(rest.len()));
-        let pending = framing
-            .as_ref()
-            .map_or(&[][..], |framing| framing.pending());
+        let (pending, payload_len) = match &framing {
+            Some(framing) => (framing.pending(), framing.payload_len().min(rest.len())),
+            None => (&[][..], rest.len()),
+        };
         let pending_len = pending.len();
         if pending_len + payload_len == 0 {
             return Ok((sent, false));

@@ -1,5 +1,10 @@
 //! WebSocket frames, server side (RFC 6455, section 5), without IO. Binary payload is unmasked in
 //! place and lent to the caller; control frames are answered here.
+//!
+//! Each MQTT packet goes out in a frame of its own. The standard asks for less, but there are clients
+//! that look for the next packet only when the socket has more to read, and so do not see the second
+//! packet of a frame. Small packets are copied behind their headers, many to a system call, so that
+//! this costs what copying costs.
 
 /// The most bytes of answers to control frames that may wait to be sent; a client that pings on
 /// without reading is closed.
@@ -8,6 +13,12 @@ const CONTROL_BYTES_MAX: usize = 4_096;
 const CONTROL_PAYLOAD_MAX: u64 = 125;
 /// Two bytes, eight of length, four of mask.
 const HEADER_BYTES_MAX: usize = 14;
+
+/// The largest packet, in bytes, that is copied behind its frame's header: above, a system call of
+/// its own costs less than the copy.
+const COPIED_BYTES_MAX: usize = 16 * 1024;
+/// Frames are copied together until they have so many bytes.
+const PENDING_BYTES: usize = 64 * 1024;
 
 const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;
@@ -130,16 +141,32 @@ impl Framing {
         }
     }
 
-    /// How many of `available` payload bytes may be sent after `pending`, within the frame that is
-    /// open; opens one with all of them if none is.
-    pub(crate) fn payload_len(&mut self, available: usize) -> usize {
-        if self.outgoing == 0 && available > 0 && !self.closed {
-            encode_header(&mut self.pending, BINARY, available);
-            self.outgoing = available as u64;
+    /// Puts the packets at the start of `output` into frames, as many as are sent together. Returns
+    /// how many bytes of it were copied into [`Framing::pending`]; of what follows,
+    /// [`Framing::payload_len`] bytes belong to a frame that is open.
+    pub(crate) fn wrap(&mut self, output: &[u8]) -> usize {
+        let mut copied = 0;
+        while self.outgoing == 0 && !self.closed && self.pending.len() < PENDING_BYTES {
+            let rest = output.get(copied..).unwrap_or_default();
+            let size = packet_size(rest);
+            if size == 0 {
+                break;
+            }
+            encode_header(&mut self.pending, BINARY, size);
+            match rest.get(..size) {
+                Some(packet) if size <= COPIED_BYTES_MAX => {
+                    self.pending.extend_from_slice(packet);
+                    copied += size;
+                }
+                _ => self.outgoing = size as u64,
+            }
         }
-        usize::try_from(self.outgoing)
-            .unwrap_or(usize::MAX)
-            .min(available)
+        copied
+    }
+
+    /// How many bytes of payload the open frame still needs, after `pending`.
+    pub(crate) fn payload_len(&self) -> usize {
+        usize::try_from(self.outgoing).unwrap_or(usize::MAX)
     }
 
     /// `count` bytes of payload were sent.
@@ -249,6 +276,18 @@ impl Framing {
         encode_header(out, opcode, payload.len());
         out.extend_from_slice(payload);
     }
+}
+
+/// The size of the packet at the start of `output`, which holds whole packets; 0 if it is empty.
+fn packet_size(output: &[u8]) -> usize {
+    let mut length = 0;
+    for (at, byte) in output.iter().enumerate().skip(1).take(4) {
+        length |= usize::from(byte & 0x7F) << (7 * (at - 1));
+        if byte & 0x80 == 0 {
+            return output.len().min(at + 1 + length);
+        }
+    }
+    output.len()
 }
 
 fn encode_header(out: &mut Vec<u8>, opcode: u8, length: usize) {

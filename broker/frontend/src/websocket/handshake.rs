@@ -2,13 +2,16 @@
 
 use tungstenite::handshake::machine::TryParse;
 use tungstenite::handshake::server::{Request, create_response, write_response};
-use tungstenite::http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
+use tungstenite::http::{HeaderName, HeaderValue, header};
+
+use crate::origin::Origins;
 
 /// The longest request accepted, in bytes: room for cookies and tokens of gateways before us.
 pub(crate) const REQUEST_BYTES_MAX: usize = 16_384;
 
-/// The subprotocol that must be offered and is answered [MQTT-6.0.0-3] [MQTT-6.0.0-4].
-const SUBPROTOCOL: &str = "mqtt";
+/// The subprotocols of which one must be offered; the first of these that is gets the answer
+/// [MQTT-6.0.0-3] [MQTT-6.0.0-4]. `mqttv3.1` is what clients offered before MQTT was a standard.
+const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 
 /// What the bytes read so far are.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,22 +25,30 @@ pub(crate) enum Upgrade {
 }
 
 /// Answers the request at the start of `bytes`.
-pub(crate) fn answer(bytes: &[u8]) -> Upgrade {
+pub(crate) fn answer(bytes: &[u8], origins: &Origins) -> Upgrade {
     let (size, request) = match Request::try_parse(bytes) {
         Ok(Some(parsed)) => parsed,
         Ok(None) if bytes.len() < REQUEST_BYTES_MAX => return Upgrade::Incomplete,
         Ok(None) => return refuse("431 Request Header Fields Too Large", "request too long"),
         Err(_) => return refuse("400 Bad Request", "expected a WebSocket request"),
     };
-    if !offers_mqtt(&request) {
+    let Some(subprotocol) = chosen(&request) else {
         return refuse("400 Bad Request", "the WebSocket subprotocol must be mqtt");
+    };
+    if let Some(origin) = value(&request, header::ORIGIN)
+        && !origins.permit(origin, value(&request, header::HOST))
+    {
+        return refuse(
+            "403 Forbidden",
+            "pages of this origin may not connect; catena.allowedOrigins of the port lists which",
+        );
     }
     let Ok(mut response) = create_response(&request) else {
         return refuse("400 Bad Request", "not a WebSocket version 13 upgrade");
     };
     response.headers_mut().insert(
-        SEC_WEBSOCKET_PROTOCOL,
-        HeaderValue::from_static(SUBPROTOCOL),
+        header::SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(subprotocol),
     );
     let mut encoded = Vec::with_capacity(256);
     match write_response(&mut encoded, &response) {
@@ -49,13 +60,22 @@ pub(crate) fn answer(bytes: &[u8]) -> Upgrade {
     }
 }
 
-fn offers_mqtt(request: &Request) -> bool {
-    let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
-    offers
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|name| name.trim() == SUBPROTOCOL)
+fn chosen(request: &Request) -> Option<&'static str> {
+    let offers = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let offered = |subprotocol: &&str| {
+        offers
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|name| name.trim() == *subprotocol)
+    };
+    SUBPROTOCOLS.into_iter().find(offered)
+}
+
+/// A header's value; one that is no text is empty.
+fn value(request: &Request, name: HeaderName) -> Option<&str> {
+    let value = request.headers().get(name)?;
+    Some(value.to_str().unwrap_or_default())
 }
 
 fn refuse(status: &str, reason: &str) -> Upgrade {
@@ -76,6 +96,10 @@ mod tests {
     const HEADERS: &str = "Host: broker\r\nUpgrade: websocket\r\n\
         Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+    fn answer(bytes: &[u8]) -> Upgrade {
+        super::answer(bytes, &Origins::SameHost)
+    }
 
     fn status(upgrade: &Upgrade) -> String {
         let (Upgrade::Accepted { response, .. } | Upgrade::Refused { response }) = upgrade else {
@@ -112,8 +136,38 @@ mod tests {
         );
         let without = format!("GET / HTTP/1.1\r\n{HEADERS}\r\n");
         assert_eq!(status(&answer(without.as_bytes())), "400");
-        let other = format!("GET / HTTP/1.1\r\n{HEADERS}Sec-WebSocket-Protocol: mqttv3.1\r\n\r\n");
+        let other = format!("GET / HTTP/1.1\r\n{HEADERS}Sec-WebSocket-Protocol: stomp\r\n\r\n");
         assert_eq!(status(&answer(other.as_bytes())), "400");
+    }
+
+    #[test]
+    fn older_clients_get_the_name_that_they_offer() {
+        let chosen = |offered: &str| {
+            let request =
+                format!("GET / HTTP/1.1\r\n{HEADERS}Sec-WebSocket-Protocol: {offered}\r\n\r\n");
+            let Upgrade::Accepted { response, .. } = answer(request.as_bytes()) else {
+                panic!("{offered}");
+            };
+            let response = String::from_utf8(response).unwrap().to_lowercase();
+            let (_, rest) = response.split_once("sec-websocket-protocol: ").unwrap();
+            rest.split("\r\n").next().unwrap().to_owned()
+        };
+        assert_eq!(chosen("mqttv3.1"), "mqttv3.1");
+        assert_eq!(chosen("mqttv3.1, mqtt"), "mqtt");
+    }
+
+    #[test]
+    fn pages_of_strangers_are_refused() {
+        let from = |origin: &str| {
+            let headers = format!("{HEADERS}Sec-WebSocket-Protocol: mqtt\r\n{origin}");
+            status(&answer(
+                format!("GET / HTTP/1.1\r\n{headers}\r\n").as_bytes(),
+            ))
+        };
+        assert_eq!(from(""), "101", "no browser");
+        assert_eq!(from("Origin: https://broker:8080\r\n"), "101");
+        assert_eq!(from("Origin: https://evil.example\r\n"), "403");
+        assert_eq!(from("Origin: null\r\n"), "403");
     }
 
     #[test]

@@ -7,13 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catena_frontend::proxy::Trust;
-use catena_frontend::{ListenerOptions, Options, Protocol, TlsFiles};
+use catena_frontend::{
+    ListenerOptions, Options, Origins, Protocol, ProxyHeader, Refusal, TlsFiles,
+};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
-use crate::running::{Client, PATIENCE, Running, assert_end, connect, listener, options, publish};
+use crate::running::{
+    Client, PATIENCE, Running, assert_end, connect, eventually, listener, options, publish,
+};
 
 /// A folder with a certificate for localhost, removed in the end.
 struct Credentials {
@@ -214,6 +218,57 @@ fn websocket_over_tls_carries_large_messages() {
     assert!(bytes.ends_with(&message));
 }
 
+/// Each packet has a frame, however many come in one.
+#[test]
+fn websocket_frames_hold_one_packet_each() {
+    let broker = Running::with(websocket());
+    let mut socket = upgrade(broker.dial());
+    let message = publish("t", &[b'x'; 16_000]);
+    let subscribe = b"\x82\x07\0\x01\0\0\x01t\0";
+    let small = publish("t", b"small");
+    let sent = [
+        connect("c").as_slice(),
+        subscribe,
+        &small,
+        &[0xC0, 0],
+        &message,
+        &small,
+    ]
+    .concat();
+    socket.send(Message::binary(sent)).unwrap();
+    let mut sizes = Vec::new();
+    while sizes.len() < 6 {
+        let Message::Binary(data) = socket.read().unwrap() else {
+            panic!("a binary frame");
+        };
+        sizes.push((data[0] & 0xF0, data.len()));
+    }
+    assert_eq!(sizes[0].0, 0x20, "CONNACK");
+    assert!(sizes.contains(&(0x90, 6)), "SUBACK");
+    let publishes: Vec<_> = sizes.iter().filter(|(first, _)| *first == 0x30).collect();
+    let (small, large) = ((0x30, small.len()), (0x30, message.len()));
+    assert_eq!(publishes, [&small, &large, &small]);
+    assert!(sizes.contains(&(0xD0, 2)), "PINGRESP");
+}
+
+#[test]
+fn pages_of_other_sites_are_refused() {
+    let broker = Running::with(ListenerOptions {
+        origins: Origins::Listed(vec!["https://plant.example".into()]),
+        ..websocket()
+    });
+    let from = |origin: &'static str| {
+        let mut request = "ws://localhost/mqtt".into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("Sec-WebSocket-Protocol", "mqtt".parse().unwrap());
+        headers.insert("Origin", origin.parse().unwrap());
+        tungstenite::client(request, broker.dial()).is_ok()
+    };
+    assert!(from("https://plant.example"));
+    assert!(!from("https://evil.example"));
+    eventually(|| broker.handle.refused(Refusal::WebSocket) == 1);
+}
+
 #[test]
 fn other_http_is_answered_and_closed() {
     let broker = Running::with(websocket());
@@ -227,9 +282,9 @@ fn other_http_is_answered_and_closed() {
 }
 
 fn behind_proxy(network: [u8; 4]) -> ListenerOptions {
-    let proxy = Trust::new(vec![(network.into(), 8)]);
+    let trust = Trust::new(vec![(network.into(), 8)]).unwrap();
     ListenerOptions {
-        proxy,
+        proxy: ProxyHeader::Required(trust),
         ..listener("proxied")
     }
 }
@@ -271,6 +326,40 @@ fn a_proxy_header_of_a_stranger_is_refused() {
     stream
         .write_all(b"PROXY TCP4 192.0.2.7 10.0.0.1 50000 1883\r\n")
         .unwrap();
+    assert_end(&mut stream);
+    eventually(|| broker.handle.refused(Refusal::Proxy) == 1);
+}
+
+/// P17: whoever is trusted may send a header and need not; of a stranger, one is no MQTT.
+#[test]
+fn an_optional_proxy_header_may_be_left_out() {
+    let optional = |network: [u8; 4]| {
+        let trust = Trust::new(vec![(network.into(), 8)]).unwrap();
+        ListenerOptions {
+            proxy: ProxyHeader::Optional(trust),
+            ..listener("optional")
+        }
+    };
+    let listeners = vec![optional([127, 0, 0, 0])];
+    let broker = Running::start(Options {
+        listeners,
+        connections_per_address_max: 1,
+        ..options()
+    });
+    let header = b"PROXY TCP4 192.0.2.7 10.0.0.1 50000 1883\r\n";
+    let mut stream = broker.dial();
+    stream.write_all(header).unwrap();
+    let mut told = Client::connect(stream, "told");
+    // Both are connected at once: the limit per address sees two addresses.
+    let mut plain = broker.connect("plain");
+    told.ping();
+    plain.ping();
+    drop(broker);
+
+    let broker = Running::with(optional([10, 0, 0, 0]));
+    broker.connect("plain").ping();
+    let mut stream = broker.dial();
+    stream.write_all(header).unwrap();
     assert_end(&mut stream);
 }
 

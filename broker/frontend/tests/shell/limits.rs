@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use catena_frontend::{ListenerOptions, Options, PasswordFile, hash_password};
+use catena_frontend::{ListenerOptions, Options, PasswordFile, Refusal, hash_password};
 
 use crate::running::{
     Client, Running, assert_end, connect, eventually, listener, options, publish,
@@ -22,7 +22,7 @@ fn connections_beyond_the_limit_are_closed() {
     let first = broker.connect("a");
     let _second = broker.connect("b");
     assert_end(&mut broker.dial());
-    assert_eq!(broker.handle.connections_refused(), 1);
+    assert_eq!(broker.handle.refused(Refusal::Connections), 1);
     drop(first);
     eventually(|| broker.handle.listeners()[0].connections == 1);
     broker.connect("c").ping();
@@ -40,6 +40,37 @@ fn connections_of_one_address_have_a_limit_of_their_own() {
     let mut first = broker.connect("a");
     assert_end(&mut broker.dial());
     first.ping();
+}
+
+/// The listeners of one port share its limit; other ports do not.
+#[test]
+fn connections_of_one_port_have_a_limit_of_their_own() {
+    let half = |name: &str| ListenerOptions {
+        port: "port".into(),
+        connections_max: Some(2),
+        ..listener(name)
+    };
+    let listeners = vec![half("first"), half("second"), listener("other")];
+    let broker = Running::start(Options {
+        listeners,
+        ..options()
+    });
+    let first = broker.connect_at(0, "a");
+    let _second = broker.connect_at(1, "b");
+    assert_end(&mut broker.dial_at(0));
+    assert_end(&mut broker.dial_at(1));
+    assert_eq!(broker.handle.refused(Refusal::ConnectionsPerPort), 2);
+    broker.connect_at(2, "c").ping();
+    drop(first);
+    eventually(|| broker.handle.listeners()[0].connections == 0);
+    broker.connect_at(1, "d").ping();
+    let accepted = broker
+        .handle
+        .listeners()
+        .iter()
+        .map(|one| one.accepted)
+        .sum::<u64>();
+    assert_eq!(accepted, 4);
 }
 
 /// P06

@@ -75,7 +75,11 @@ impl Running {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        match self.handle.listeners()[0].address {
+        self.address_of(0)
+    }
+
+    fn address_of(&self, listener: usize) -> SocketAddr {
+        match self.handle.listeners()[listener].address {
             Address::Tcp(address) => address,
             Address::Unix(_) => panic!("not TCP"),
         }
@@ -83,14 +87,23 @@ impl Running {
 
     /// A TCP connection that has sent nothing.
     pub(crate) fn dial(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address()).unwrap();
+        self.dial_at(0)
+    }
+
+    /// The same to another than the first listener.
+    pub(crate) fn dial_at(&self, listener: usize) -> TcpStream {
+        let stream = TcpStream::connect(self.address_of(listener)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream
     }
 
     pub(crate) fn connect(&self, client_id: &str) -> Client<TcpStream> {
-        Client::connect(self.dial(), client_id)
+        self.connect_at(0, client_id)
+    }
+
+    pub(crate) fn connect_at(&self, listener: usize, client_id: &str) -> Client<TcpStream> {
+        Client::connect(self.dial_at(listener), client_id)
     }
 
     pub(crate) fn shut_down(&mut self) {

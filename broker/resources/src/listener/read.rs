@@ -11,7 +11,7 @@ use crate::diagnose::Place;
 use crate::envelope::{Document, Era};
 use crate::fields::{Field, Fields, Report};
 use crate::listener::address::{AddressRange, Endpoint, Port};
-use crate::listener::{Access, Listener, Protocol, ProxyMode, ProxyProtocol, tls};
+use crate::listener::{Access, AllowedOrigins, Listener, Protocol, ProxyMode, ProxyProtocol, tls};
 use crate::names::{MaterialName, ResourceName};
 
 choice! {
@@ -153,6 +153,7 @@ fn port(name: &ResourceName, fields: &mut Fields<'_>, report: &mut Report) -> Op
             tls: tls.clone().flatten(),
             access: Access::Anonymous,
             proxy_protocol: ProxyProtocol::Off,
+            allowed_origins: AllowedOrigins::Unsaid,
             connections: None,
             tls_handshake_timeout_seconds: defaults::TLS_HANDSHAKE_TIMEOUT_SECONDS,
             setting: fields.setting.clone(),
@@ -262,6 +263,9 @@ fn extension(mut own: Fields<'_>, found: &mut Unresolved, report: &mut Report) {
     if let Some(field) = own.take("tlsHandshakeTimeoutSeconds") {
         field.set(&mut listener.tls_handshake_timeout_seconds, report);
     }
+    if let Some(field) = own.take("allowedOrigins") {
+        listener.allowed_origins = allowed_origins(&field, listener.protocol, report);
+    }
     let mode = own.take("proxyProtocol");
     let sources = own.take("trustedSources");
     listener.proxy_protocol = proxy_protocol(mode.as_ref(), sources.as_ref(), report);
@@ -272,6 +276,28 @@ fn extension(mut own: Fields<'_>, found: &mut Unresolved, report: &mut Report) {
         report.error(mode.place(), &mode.path, message);
     }
     own.finish(report);
+}
+
+fn allowed_origins(field: &Field<'_>, protocol: Protocol, report: &mut Report) -> AllowedOrigins {
+    if protocol != Protocol::WebSockets {
+        let message = "needs protocol WebSockets: only browsers tell an origin";
+        report.error(field.place(), &field.path, message);
+    }
+    let parse = |text: &str| {
+        let (scheme, host) = text.split_once("://").unwrap_or_default();
+        let is_site = !scheme.is_empty() && !host.is_empty() && !host.contains('/');
+        (is_site || text == "*").then(|| text.to_owned())
+    };
+    let expected = "a scheme and a host such as https://plant.example, without a path, or *";
+    let mut listed = Vec::new();
+    for item in field.items(report) {
+        listed.extend(item.parsed(report, expected, parse));
+    }
+    if listed.iter().any(|one| one == "*") {
+        AllowedOrigins::Any
+    } else {
+        AllowedOrigins::Listed(listed)
+    }
 }
 
 fn proxy_protocol(

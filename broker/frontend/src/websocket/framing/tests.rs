@@ -80,17 +80,84 @@ fn a_flood_of_pings_ends_the_connection() {
     assert!(framing.pending().len() < CONTROL_BYTES_MAX + 256);
 }
 
+/// Sends everything at once.
+fn sent(framing: &mut Framing, output: &[u8]) -> Vec<u8> {
+    let (mut wire, mut at) = (Vec::new(), 0);
+    loop {
+        at += framing.wrap(&output[at..]);
+        wire.extend_from_slice(framing.pending());
+        framing.pending_sent(framing.pending().len());
+        let size = framing.payload_len();
+        wire.extend_from_slice(&output[at..at + size]);
+        framing.payload_sent(size);
+        at += size;
+        if at == output.len() && framing.pending().is_empty() {
+            return wire;
+        }
+    }
+}
+
+fn packet(body: usize) -> Vec<u8> {
+    let mut packet = vec![0x30];
+    let mut length = body;
+    while length > 0x7F {
+        packet.push((length & 0x7F) as u8 | 0x80);
+        length >>= 7;
+    }
+    packet.push(length as u8);
+    packet.resize(packet.len() + body, 7);
+    packet
+}
+
 #[test]
 fn a_pong_waits_for_the_end_of_an_open_frame() {
     let mut framing = Framing::default();
-    assert_eq!(framing.payload_len(10), 10);
-    framing.pending_sent(2);
+    let output = packet(COPIED_BYTES_MAX);
+    assert_eq!((framing.wrap(&output), framing.pending().len()), (0, 4));
+    assert_eq!(framing.payload_len(), output.len());
+    framing.pending_sent(4);
     framing.payload_sent(4);
     feed(&mut framing, &client_frame(0x89, b"p", MASK), 100).unwrap();
     assert!(framing.pending().is_empty());
-    assert_eq!(framing.payload_len(100), 6);
-    framing.payload_sent(6);
+    assert_eq!(framing.payload_len(), output.len() - 4);
+    // No other frame begins before this one has ended.
+    assert_eq!(framing.wrap(&output[4..]), 0);
+    framing.payload_sent(output.len() - 4);
     assert_eq!(framing.pending(), b"\x8A\x01p");
+}
+
+/// Clients that look for one packet in each frame find it, and the packets of one burst leave
+/// together.
+#[test]
+fn small_packets_share_a_send_and_no_frame() {
+    let mut framing = Framing::default();
+    let output = [packet(0), packet(3), packet(200)].concat();
+    assert_eq!(framing.wrap(&output), output.len());
+    let mut expected = vec![
+        0x82, 2, 0x30, 0, 0x82, 5, 0x30, 3, 7, 7, 7, 0x82, 126, 0, 203,
+    ];
+    expected.extend(packet(200));
+    assert_eq!(framing.pending(), expected);
+}
+
+#[test]
+fn what_waits_to_be_sent_is_bounded() {
+    let mut framing = Framing::default();
+    let output = packet(1_000).repeat(1_000);
+    let copied = framing.wrap(&output);
+    assert!(copied > 0 && copied % packet(1_000).len() == 0);
+    assert!(framing.pending().len() <= PENDING_BYTES + COPIED_BYTES_MAX);
+    assert_eq!(framing.wrap(&output[copied..]), 0, "full");
+    framing.pending_sent(framing.pending().len());
+    assert!(framing.wrap(&output[copied..]) > 0);
+}
+
+#[test]
+fn nothing_is_framed_after_the_close_frame() {
+    let mut framing = Framing::default();
+    framing.close(Status::Normal);
+    assert_eq!((framing.wrap(&packet(9)), framing.payload_len()), (0, 0));
+    assert_eq!(framing.pending(), [0x88, 2, 0x03, 0xE8]);
 }
 
 proptest! {
@@ -103,22 +170,15 @@ proptest! {
 
     #[test]
     fn another_implementation_understands_us(
-        sends in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..500), 1..6),
+        sizes in proptest::collection::vec(prop_oneof![0..500_usize, 16_000..70_000_usize], 1..6),
     ) {
         use tungstenite::protocol::{Role, WebSocket};
-        let mut framing = Framing::default();
-        let mut wire = Vec::new();
-        for payload in &sends {
-            prop_assert_eq!(framing.payload_len(payload.len()), payload.len());
-            wire.extend_from_slice(framing.pending());
-            framing.pending_sent(framing.pending().len());
-            wire.extend_from_slice(payload);
-            framing.payload_sent(payload.len());
-        }
+        let packets: Vec<_> = sizes.iter().map(|size| packet(*size)).collect();
+        let wire = sent(&mut Framing::default(), &packets.concat());
         let mut answers = Vec::new();
         let stream = Duplex { input: std::io::Cursor::new(wire), output: &mut answers };
         let mut peer = WebSocket::from_raw_socket(stream, Role::Client, None);
-        for payload in &sends {
+        for payload in &packets {
             let message = peer.read().unwrap();
             let data = message.into_data();
             prop_assert_eq!(data.as_ref(), payload.as_slice());
@@ -126,7 +186,7 @@ proptest! {
         }
         drop(peer);
         let read = feed(&mut Framing::default(), &answers, 11).unwrap();
-        prop_assert_eq!(read, sends.concat());
+        prop_assert_eq!(read, packets.concat());
     }
 }
 
