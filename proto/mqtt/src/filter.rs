@@ -2,6 +2,7 @@
 
 use crate::error::DecodeError;
 use crate::limits::Limits;
+use crate::reader;
 use crate::reason::ReasonCode;
 use crate::topic;
 
@@ -18,23 +19,23 @@ impl<'a> Filter<'a> {
     /// Parses a filter with the default limits.
     ///
     /// # Errors
-    /// 0x8F topic filter invalid, or 0x81 malformed for U+0000.
+    /// As [`parse_limited`](Self::parse_limited).
     pub fn parse(text: &'a str) -> Result<Self, DecodeError> {
         Self::parse_limited(text, &Limits::DEFAULT)
     }
 
     /// Parses a filter: at least one character [MQTT-4.7.3-1], no U+0000 [MQTT-4.7.3-2], `#` alone
     /// in the last level [MQTT-4.7.1-1], `+` alone in its level [MQTT-4.7.1-2]; `$share/` is
-    /// followed by a share name and a filter [MQTT-4.8.2-1] [MQTT-4.8.2-2].
+    /// followed by a share name and a filter [MQTT-4.8.2-1] [MQTT-4.8.2-2]. Other characters that
+    /// strings must not have are refused as well.
     ///
     /// # Errors
-    /// 0x8F topic filter invalid, or 0x81 malformed for U+0000.
+    /// 0x81 malformed; 0x8F topic filter invalid above a limit: that is for filters that are well
+    /// formed, but not accepted.
     pub fn parse_limited(text: &'a str, limits: &Limits) -> Result<Self, DecodeError> {
-        if text.as_bytes().contains(&0) {
-            return Err(DecodeError::malformed("U+0000 in a topic filter"));
-        }
+        reader::check_characters(text)?;
         if text.len() > usize::from(limits.topic_bytes_max) {
-            return Err(invalid("topic filter too long"));
+            return Err(not_accepted("topic filter too long"));
         }
         let filter = match text.strip_prefix("$share/") {
             None => Self {
@@ -44,9 +45,11 @@ impl<'a> Filter<'a> {
             Some(rest) => {
                 let (share, path) = rest
                     .split_once('/')
-                    .ok_or(invalid("shared filter without a filter"))?;
+                    .ok_or(DecodeError::malformed("shared filter without a filter"))?;
                 if share.is_empty() || share.contains(['+', '#']) {
-                    return Err(invalid("share name empty or with a wildcard"));
+                    return Err(DecodeError::malformed(
+                        "share name empty or with a wildcard",
+                    ));
                 }
                 Self {
                     share: Some(share),
@@ -78,10 +81,10 @@ impl<'a> Filter<'a> {
 
 fn check_path(path: &str, limits: &Limits) -> Result<(), DecodeError> {
     if path.is_empty() {
-        return Err(invalid("empty topic filter"));
+        return Err(DecodeError::malformed("empty topic filter"));
     }
     if topic::has_too_many_levels(path.as_bytes(), limits) {
-        return Err(invalid("topic filter with too many levels"));
+        return Err(not_accepted("topic filter with too many levels"));
     }
     if !path.contains(['+', '#']) {
         return Ok(());
@@ -90,15 +93,19 @@ fn check_path(path: &str, limits: &Limits) -> Result<(), DecodeError> {
     while let Some(level) = levels.next() {
         match level {
             "+" => {}
-            "#" if levels.peek().is_some() => return Err(invalid("# before the last level")),
+            "#" if levels.peek().is_some() => {
+                return Err(DecodeError::malformed("# before the last level"));
+            }
             "#" => {}
-            _ if level.contains(['+', '#']) => return Err(invalid("wildcard within a level")),
+            _ if level.contains(['+', '#']) => {
+                return Err(DecodeError::malformed("wildcard within a level"));
+            }
             _ => {}
         }
     }
     Ok(())
 }
 
-const fn invalid(what: &'static str) -> DecodeError {
+const fn not_accepted(what: &'static str) -> DecodeError {
     DecodeError::new(ReasonCode::TopicFilterInvalid, what)
 }

@@ -28,7 +28,7 @@ pub enum Frame<'a> {
 ///
 /// # Errors
 /// What is wrong with a packet is told as soon as the bytes that show it are there, before its
-/// body has come: an undefined type, flags that the type does not allow [MQTT-2.1.3-1], a
+/// body has come: a forbidden type, flags that the type does not allow [MQTT-2.1.3-1], a
 /// malformed length [MQTT-1.5.5-1], and a packet of more than `packet_bytes_max` bytes.
 #[inline]
 pub fn next(input: &[u8], packet_bytes_max: u32) -> Result<Frame<'_>, DecodeError> {
@@ -76,7 +76,9 @@ pub fn next(input: &[u8], packet_bytes_max: u32) -> Result<Frame<'_>, DecodeErro
 pub(crate) fn check_first_byte(first_byte: u8) -> Result<(), DecodeError> {
     match FIRST_BYTES.get(usize::from(first_byte)) {
         Some(true) => Ok(()),
-        _ => Err(DecodeError::malformed("undefined packet type or flags")),
+        // A type that can be read, and is forbidden.
+        _ if first_byte >> 4 == 0 => Err(DecodeError::protocol("packet type 0")),
+        _ => Err(DecodeError::malformed("undefined flags")),
     }
 }
 
@@ -103,7 +105,9 @@ const fn is_first_byte(first_byte: u8) -> bool {
         // PUBREL, SUBSCRIBE, UNSUBSCRIBE [MQTT-3.6.1-1] [MQTT-3.8.1-1] [MQTT-3.10.1-1]. MQTT 3.1
         // also has DUP here.
         6 | 8 | 10 => flags & 0b0111 == 0b0010,
-        1..=15 => flags == 0,
+        // CONNECT: MQTT 3.1 does not use them.
+        1 => true,
+        2..=15 => flags == 0,
         _ => false,
     }
 }

@@ -101,26 +101,46 @@ impl<'a> Reader<'a> {
         self.bytes(usize::from(count))
     }
 
-    /// A UTF-8 string [MQTT-1.5.4-1], without U+0000 [MQTT-1.5.4-2]. Everything else that Unicode
-    /// has is data, a byte order mark included [MQTT-1.5.4-3].
+    /// A UTF-8 string [MQTT-1.5.4-1] without the characters that
+    /// [`check_characters`] refuses.
     #[inline]
     pub(crate) fn string(&mut self) -> Result<&'a str, DecodeError> {
+        let text = utf8(self.binary()?)?;
+        check_characters(text)?;
+        Ok(text)
+    }
+
+    /// A UTF-8 string that people or programs wrote for each other: it may have lines and tabs, so
+    /// only U+0000 is refused.
+    #[inline]
+    pub(crate) fn free_text(&mut self) -> Result<&'a str, DecodeError> {
         let bytes = self.binary()?;
         if any(bytes, |byte| byte == 0) {
             return Err(NUL);
         }
-        text(bytes)
+        utf8(bytes)
     }
 
-    /// Reads a string without giving it out: what is all ASCII needs no second look.
+    /// Reads a [`string`](Self::string) without giving it out: what is all printable ASCII needs
+    /// no second look.
     #[inline]
     pub(crate) fn check_string(&mut self) -> Result<(), DecodeError> {
+        let bytes = self.binary()?;
+        if any(bytes, is_unusual) {
+            check_unusual(utf8(bytes)?)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a [`free_text`](Self::free_text) without giving it out.
+    #[inline]
+    pub(crate) fn check_free_text(&mut self) -> Result<(), DecodeError> {
         let bytes = self.binary()?;
         if any(bytes, |byte| (byte == 0) | (byte >= 0x80)) {
             if bytes.contains(&0) {
                 return Err(NUL);
             }
-            text(bytes)?;
+            utf8(bytes)?;
         }
         Ok(())
     }
@@ -140,8 +160,42 @@ const NUL: DecodeError = DecodeError::malformed("U+0000 in a string");
 
 /// Checks that `bytes` are well-formed UTF-8, which excludes surrogates.
 #[inline]
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
     str::from_utf8(bytes).map_err(|_| DecodeError::malformed("string is not UTF-8"))
+}
+
+/// Refuses U+0000 [MQTT-1.5.4-2], and what section 1.5.4 leaves to the receiver: other control
+/// characters and non-characters, which have no place in a name. Everything else that Unicode has
+/// is data, a byte order mark included [MQTT-1.5.4-3].
+#[inline]
+pub(crate) fn check_characters(text: &str) -> Result<(), DecodeError> {
+    if any(text.as_bytes(), is_unusual) {
+        return check_unusual(text);
+    }
+    Ok(())
+}
+
+/// Whether a byte is not printable ASCII, so that its character needs a look.
+#[inline]
+pub(crate) const fn is_unusual(byte: u8) -> bool {
+    (byte < 0x20) | (byte >= 0x7F)
+}
+
+#[inline(never)]
+fn check_unusual(text: &str) -> Result<(), DecodeError> {
+    match text.chars().find(|character| is_refused(*character)) {
+        None => Ok(()),
+        Some('\0') => Err(NUL),
+        Some(_) => Err(DecodeError::malformed(
+            "control character or non-character in a string",
+        )),
+    }
+}
+
+/// U+0000 to U+001F, U+007F to U+009F, U+FDD0 to U+FDEF, and the last two of each plane.
+fn is_refused(character: char) -> bool {
+    let number = u32::from(character);
+    character.is_control() || matches!(number, 0xFDD0..=0xFDEF) || number & 0xFFFE == 0xFFFE
 }
 
 /// Whether `is` holds for a byte. Looks at sixteen bytes at once, without a branch between them, so

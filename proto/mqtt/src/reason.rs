@@ -25,7 +25,7 @@ macro_rules! reason_codes {
             fn try_from(value: u8) -> Result<Self, DecodeError> {
                 match value {
                     $($value => Ok(Self::$name),)*
-                    _ => Err(DecodeError::malformed("undefined reason code")),
+                    _ => Err(DecodeError::protocol("undefined reason code")),
                 }
             }
         }

@@ -6,22 +6,39 @@ use crate::reader;
 use crate::reason::ReasonCode;
 
 /// Checks a topic name: 1 to `topic_bytes_max` bytes [MQTT-4.7.3-1] [MQTT-4.7.3-3], no U+0000
-/// [MQTT-4.7.3-2], no wildcard [MQTT-4.7.0-1], at most `topic_levels_max` levels.
+/// [MQTT-4.7.3-2] nor other characters that strings must not have, no wildcard [MQTT-4.7.0-1], at
+/// most `topic_levels_max` levels.
 ///
 /// # Errors
-/// 0x90 topic name invalid, or 0x81 malformed for U+0000.
+/// 0x82 protocol error if it is empty, 0x81 malformed for what no topic name may contain, 0x90 topic
+/// name invalid above a limit: that is for names that are well formed, but not accepted.
 #[inline]
 pub fn check(topic: &str, limits: &Limits) -> Result<(), DecodeError> {
-    check_bytes(topic.as_bytes(), limits)
+    if topic.is_empty() {
+        return Err(DecodeError::protocol("empty topic name"));
+    }
+    let bytes = topic.as_bytes();
+    let is_special = |byte| reader::is_unusual(byte) | (byte == b'+') | (byte == b'#');
+    if reader::any(bytes, is_special) {
+        check_special(topic)?;
+    }
+    if bytes.len() > usize::from(limits.topic_bytes_max) {
+        return Err(invalid("topic name too long"));
+    }
+    if has_too_many_levels(bytes, limits) {
+        return Err(invalid("topic name with too many levels"));
+    }
+    Ok(())
 }
 
 /// A topic name as it came from the wire. Empty is for the caller to judge.
 #[inline]
 pub(crate) fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, DecodeError> {
-    if !bytes.is_empty() {
-        check_bytes(bytes, limits)?;
+    let topic = reader::utf8(bytes)?;
+    if !topic.is_empty() {
+        check(topic, limits)?;
     }
-    reader::text(bytes)
+    Ok(topic)
 }
 
 /// The levels of a topic name or filter: its parts between slashes. Empty levels count.
@@ -53,28 +70,17 @@ pub fn matches(filter_path: &str, topic: &str) -> bool {
     topic_levels.next().is_none()
 }
 
-#[inline]
-fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-    const fn invalid(what: &'static str) -> Result<(), DecodeError> {
-        Err(DecodeError::new(ReasonCode::TopicNameInvalid, what))
-    }
-    if bytes.is_empty() {
-        return invalid("empty topic name");
-    }
-    if has_nul_or_wildcard(bytes) {
-        return if bytes.contains(&0) {
-            Err(DecodeError::malformed("U+0000 in a topic name"))
-        } else {
-            invalid("wildcard in a topic name")
-        };
-    }
-    if bytes.len() > usize::from(limits.topic_bytes_max) {
-        return invalid("topic name too long");
-    }
-    if has_too_many_levels(bytes, limits) {
-        return invalid("topic name with too many levels");
+#[inline(never)]
+fn check_special(topic: &str) -> Result<(), DecodeError> {
+    reader::check_characters(topic)?;
+    if topic.contains(['+', '#']) {
+        return Err(DecodeError::malformed("wildcard in a topic name"));
     }
     Ok(())
+}
+
+const fn invalid(what: &'static str) -> DecodeError {
+    DecodeError::new(ReasonCode::TopicNameInvalid, what)
 }
 
 /// Counts levels only where there can be too many: a topic of n bytes has at most n + 1.
@@ -82,10 +88,4 @@ fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
 pub(crate) fn has_too_many_levels(bytes: &[u8], limits: &Limits) -> bool {
     let levels_max = limits.topic_levels_max as usize;
     bytes.len() >= levels_max && bytes.iter().filter(|byte| **byte == b'/').count() >= levels_max
-}
-
-/// Whether U+0000, `+` or `#` occurs.
-#[inline]
-fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
-    reader::any(bytes, |byte| (byte == 0) | (byte == b'+') | (byte == b'#'))
 }

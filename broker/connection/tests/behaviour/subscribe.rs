@@ -181,13 +181,13 @@ fn bad_filters_end_the_connection() {
         ..QOS_2
     };
     for (filter, options, reason) in [
-        ("a/#/b", QOS_2, ReasonCode::TopicFilterInvalid),
-        ("a+", QOS_2, ReasonCode::TopicFilterInvalid),
-        ("", QOS_2, ReasonCode::TopicFilterInvalid),
-        ("$share/ab", QOS_2, ReasonCode::TopicFilterInvalid),
-        ("$share//t", QOS_2, ReasonCode::TopicFilterInvalid),
-        ("$share/g+/t", QOS_2, ReasonCode::TopicFilterInvalid),
-        ("$share/g/", QOS_2, ReasonCode::TopicFilterInvalid),
+        ("a/#/b", QOS_2, ReasonCode::MalformedPacket),
+        ("a+", QOS_2, ReasonCode::MalformedPacket),
+        ("", QOS_2, ReasonCode::MalformedPacket),
+        ("$share/ab", QOS_2, ReasonCode::MalformedPacket),
+        ("$share//t", QOS_2, ReasonCode::MalformedPacket),
+        ("$share/g+/t", QOS_2, ReasonCode::MalformedPacket),
+        ("$share/g/", QOS_2, ReasonCode::MalformedPacket),
         ("$share/g/t", no_local, ReasonCode::ProtocolError),
     ] {
         let step = Driver::open(Version::V5).send(&subscribe(Version::V5, &[(filter, options)]));

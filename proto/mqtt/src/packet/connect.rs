@@ -6,7 +6,7 @@ use super::{ConnectProperties, Will};
 use crate::error::{DecodeError, EncodeError};
 use crate::limits::Limits;
 use crate::qos::Qos;
-use crate::reader::Reader;
+use crate::reader::{self, Reader};
 use crate::reason::ReasonCode;
 use crate::version::Version;
 use crate::writer::{self, Sink};
@@ -54,7 +54,16 @@ impl<'a> Connect<'a> {
         };
         // The order of the fields is fixed [MQTT-3.1.3-1], the client identifier comes first
         // [MQTT-3.1.3-3].
-        let client_id = reader.string()?;
+        let client_id = reader.free_text()?;
+        if let Err(malformed) = reader::check_characters(client_id) {
+            // A string, but no name: MQTT 5.0 has a code for that.
+            return Err(if version.is_v5() {
+                let reason = ReasonCode::ClientIdentifierNotValid;
+                DecodeError::new(reason, malformed.what)
+            } else {
+                malformed
+            });
+        }
         if client_id.is_empty() && version == Version::V31 {
             let reason = ReasonCode::ClientIdentifierNotValid;
             return Err(DecodeError::new(
@@ -175,8 +184,8 @@ struct Flags {
 
 impl Flags {
     fn decode(version: Version, byte: u8) -> Result<Self, DecodeError> {
-        // [MQTT-3.1.2-3]
-        if byte & RESERVED != 0 {
+        // [MQTT-3.1.2-3]. MQTT 3.1 does not use the bit.
+        if byte & RESERVED != 0 && version != Version::V31 {
             return Err(DecodeError::malformed("reserved connect flag set"));
         }
         // [MQTT-3.1.2-12]

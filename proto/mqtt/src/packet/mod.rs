@@ -114,7 +114,10 @@ impl<'a> Packet<'a> {
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
         match first_byte >> 4 {
-            CONNECT => Ok(Self::Connect(Box::new(Connect::decode(body, limits)?))),
+            CONNECT => {
+                check_connect_flags(first_byte, body)?;
+                Ok(Self::Connect(Box::new(Connect::decode(body, limits)?)))
+            }
             CONNACK => Ok(Self::ConnAck(Box::new(ConnAck::decode(
                 version, body, limits,
             )?))),
@@ -167,16 +170,24 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Only MQTT 3.1 leaves the flags of CONNECT unused instead of zero [MQTT-2.1.3-1].
+fn check_connect_flags(first_byte: u8, body: &[u8]) -> Result<(), DecodeError> {
+    if first_byte & 0x0F != 0 && Connect::version_of(body) != Ok(Version::V31) {
+        return Err(FLAGS);
+    }
+    Ok(())
+}
+
 /// Only MQTT 3.1 has a DUP flag on PUBREL, SUBSCRIBE and UNSUBSCRIBE [MQTT-2.1.3-1].
 #[inline]
 fn check_dup(version: Version, first_byte: u8) -> Result<(), DecodeError> {
     if first_byte & 0x08 != 0 && version != Version::V31 {
-        return Err(DecodeError::malformed(
-            "flags not allowed for this packet type",
-        ));
+        return Err(FLAGS);
     }
     Ok(())
 }
+
+const FLAGS: DecodeError = DecodeError::malformed("flags not allowed for this packet type");
 
 pub(crate) const CONNECT: u8 = 1;
 pub(crate) const CONNACK: u8 = 2;

@@ -180,7 +180,7 @@ impl<'a> SubscribeFilters<'a> {
             // Checked when the packet was decoded, so only the end of the payload ends this.
             Source::Payload(version, payload) => {
                 let mut reader = Reader::new(payload);
-                let filter = reader::text(reader.binary().ok()?).ok()?;
+                let filter = reader::utf8(reader.binary().ok()?).ok()?;
                 let options = SubscriptionOptions::decode(*version, reader.u8().ok()?).ok()?;
                 *payload = reader.rest();
                 Some((filter, options))
@@ -198,7 +198,7 @@ impl<'a> SubscribeFilters<'a> {
         while !reader.is_empty() {
             count += 1;
             check_count(count, limits)?;
-            let filter = Filter::parse_limited(reader::text(reader.binary()?)?, limits)?;
+            let filter = Filter::parse_limited(reader::utf8(reader.binary()?)?, limits)?;
             let options = SubscriptionOptions::decode(version, reader.u8()?)?;
             // [MQTT-3.8.3-4]
             if filter.share.is_some() && options.no_local {

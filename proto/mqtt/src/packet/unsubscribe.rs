@@ -97,7 +97,7 @@ impl<'a> UnsubscribeFilters<'a> {
             // Checked when the packet was decoded, so only the end of the payload ends this.
             Source::Payload(payload) => {
                 let mut reader = Reader::new(payload);
-                let filter = reader::text(reader.binary().ok()?).ok()?;
+                let filter = reader::utf8(reader.binary().ok()?).ok()?;
                 *payload = reader.rest();
                 Some(filter)
             }
@@ -110,7 +110,7 @@ impl<'a> UnsubscribeFilters<'a> {
         while !reader.is_empty() {
             count += 1;
             check_count(count, limits)?;
-            Filter::parse_limited(reader::text(reader.binary()?)?, limits)?;
+            Filter::parse_limited(reader::utf8(reader.binary()?)?, limits)?;
         }
         if count == 0 {
             return Err(DecodeError::protocol("no topic filter"));

@@ -5,7 +5,6 @@ use crate::limits::Limits;
 use crate::properties::{Forwarded, ForwardedBuilder, Property, PropertySet, Section};
 use crate::qos::Qos;
 use crate::reader::Reader;
-use crate::reason::ReasonCode;
 use crate::topic;
 use crate::version::Version;
 use crate::writer::Sink;
@@ -53,10 +52,7 @@ impl<'a> Will<'a> {
         }
         will.topic = topic::decode(reader.binary()?, limits)?;
         if will.topic.is_empty() {
-            return Err(DecodeError::new(
-                ReasonCode::TopicNameInvalid,
-                "empty will topic",
-            ));
+            return Err(DecodeError::protocol("empty will topic"));
         }
         will.payload = reader.binary()?;
         Ok(will)

@@ -98,7 +98,7 @@ impl<'a> Property<'a> {
             0x09 => Self::CorrelationData(reader.binary()?),
             0x0B => Self::SubscriptionIdentifier(subscription_identifier(reader)?),
             0x23 => Self::TopicAlias(topic_alias(reader)?),
-            0x26 => Self::UserProperty(reader.string()?, reader.string()?),
+            0x26 => Self::UserProperty(reader.string()?, reader.free_text()?),
             _ => return Self::read_connection_property(id, reader),
         })
     }
@@ -113,7 +113,7 @@ impl<'a> Property<'a> {
         match id {
             0x26 => {
                 reader.check_string()?;
-                reader.check_string()
+                reader.check_free_text()
             }
             0x03 => reader.check_string(),
             0x09 => reader.binary().map(|_| ()),
@@ -134,7 +134,7 @@ impl<'a> Property<'a> {
             0x19 => Self::RequestResponseInformation(boolean(reader)?),
             0x1A => Self::ResponseInformation(reader.string()?),
             0x1C => Self::ServerReference(reader.string()?),
-            0x1F => Self::ReasonString(reader.string()?),
+            0x1F => Self::ReasonString(reader.free_text()?),
             0x21 => Self::ReceiveMaximum(
                 NonZeroU16::new(reader.u16()?).ok_or(DecodeError::protocol("Receive Maximum 0"))?,
             ),
@@ -236,10 +236,7 @@ fn boolean(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
 fn response_topic<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<&'a str, DecodeError> {
     let name = topic::decode(reader.binary()?, limits)?;
     if name.is_empty() {
-        return Err(DecodeError::new(
-            ReasonCode::TopicNameInvalid,
-            "empty response topic",
-        ));
+        return Err(DecodeError::protocol("empty response topic"));
     }
     Ok(name)
 }

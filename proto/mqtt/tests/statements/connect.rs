@@ -1,8 +1,7 @@
 //! Sections 3.1 and 3.2: CONNECT and CONNACK.
 
 use catena_mqtt::ReasonCode::{
-    ClientIdentifierNotValid, MalformedPacket, ProtocolError, TopicNameInvalid,
-    UnsupportedProtocolVersion,
+    ClientIdentifierNotValid, MalformedPacket, ProtocolError, UnsupportedProtocolVersion,
 };
 use catena_mqtt::Version::{self, V5, V31, V311};
 use catena_mqtt::{ConnAck, Connect, ConnectReturnCode, Packet, ReasonCode};
@@ -64,7 +63,26 @@ fn refuse_connect(version: Version, flags: u8, rest: &[u8], reason: ReasonCode) 
 fn reserved_connect_flag_is_0() {
     for version in [V31, V311, V5] {
         accept_connect(version, 0x02, b"\0\x01c");
+    }
+    for version in [V311, V5] {
         refuse_connect(version, 0x03, b"\0\x01c", MalformedPacket);
+    }
+    // MQTT 3.1 does not use it.
+    accept_connect(V31, 0x03, b"\0\x01c");
+}
+
+/// [MQTT-2.1.3-1] [MQTT3-2.2.2-1]: MQTT 3.1 does not use the flags of the fixed header.
+#[test]
+fn connect_has_no_flags() {
+    for first_byte in 0x11..=0x1F {
+        refuse(
+            V311,
+            first_byte,
+            &connect(V311, 2, b"\0\x01c"),
+            MalformedPacket,
+        );
+        refuse(V5, first_byte, &connect(V5, 2, b"\0\x01c"), MalformedPacket);
+        accept(V31, first_byte, &connect(V31, 2, b"\0\x01c"));
     }
 }
 
@@ -88,9 +106,9 @@ fn will_flags_go_with_a_will() {
 #[test]
 fn will_topic_is_a_topic_name() {
     refuse_connect(V311, 0x06, b"\0\x01c\0\x01\xff\0\0", MalformedPacket);
-    refuse_connect(V311, 0x06, b"\0\x01c\0\x01#\0\0", TopicNameInvalid);
-    refuse_connect(V311, 0x06, b"\0\x01c\0\0\0\0", TopicNameInvalid);
-    refuse_connect(V5, 0x06, b"\0\x01c\0\0\x01+\0\0", TopicNameInvalid);
+    refuse_connect(V311, 0x06, b"\0\x01c\0\x01#\0\0", MalformedPacket);
+    refuse_connect(V311, 0x06, b"\0\x01c\0\0\0\0", ProtocolError);
+    refuse_connect(V5, 0x06, b"\0\x01c\0\0\x01+\0\0", MalformedPacket);
 }
 
 /// [MQTT-3.1.2-16] [MQTT3-3.1.2-18] [MQTT-3.1.2-17] [MQTT3-3.1.2-19] [MQTT-3.1.2-18]
@@ -138,6 +156,16 @@ fn payload_fields_come_in_order() {
     );
     refuse_connect(V5, 0x02, b"", MalformedPacket);
     refuse_connect(V311, 0x02, b"\0\x01\xff", MalformedPacket);
+    // A string, but no name: 0x85 where there is such a code.
+    for client_id in [
+        b"\0\x02a\x01".as_slice(),
+        b"\0\x03a\xc2\x9f",
+        b"\0\x03\xef\xbf\xbf",
+    ] {
+        refuse_connect(V5, 0x02, client_id, ClientIdentifierNotValid);
+        refuse_connect(V311, 0x02, client_id, MalformedPacket);
+    }
+    refuse_connect(V5, 0x02, b"\0\x02a\0", MalformedPacket);
 }
 
 /// [MQTT-3.1.3-6] [MQTT3-3.1.3-6]: the codec takes an empty client identifier; MQTT 3.1 has none.

@@ -12,9 +12,6 @@ fn strings_are_utf8_without_surrogates() {
     for (topic, valid) in [
         (b"\xC3\xA9".as_slice(), true),
         (b"\xF0\x9F\x98\x80", true),
-        // U+FFFF and control characters are unwise, but not forbidden.
-        (b"\xEF\xBF\xBF", true),
-        (b"\x01", true),
         (b"\xED\xA0\x80", false),
         (b"\xED\xBF\xBF", false),
         (b"\xC0\xAF", false),
@@ -32,6 +29,70 @@ fn strings_are_utf8_without_surrogates() {
                 refuse(version, 0x30, &body, MalformedPacket);
             }
         }
+    }
+}
+
+/// Section 1.5.4 (MQTT 3.1.1: 1.5.3): control characters and non-characters may be refused, and are,
+/// but in the texts that people read: user property values and reason strings.
+#[test]
+fn names_have_no_control_characters() {
+    let unwise = [
+        '\u{1}',
+        '\n',
+        '\u{1F}',
+        '\u{7F}',
+        '\u{80}',
+        '\u{9F}',
+        '\u{FDD0}',
+        '\u{FDEF}',
+        '\u{FFFE}',
+        '\u{FFFF}',
+        '\u{1FFFE}',
+        '\u{10FFFF}',
+    ];
+    let string = |character: char| {
+        let text = format!("ab{character}");
+        [&[0, text.len() as u8], text.as_bytes()].concat()
+    };
+    for text in unwise.map(string) {
+        refuse(V5, 0x30, &[&text[..], b"\0"].concat(), MalformedPacket);
+        refuse(V311, 0x30, &text, MalformedPacket);
+        refuse(
+            V5,
+            0x82,
+            &[b"\0\x01\0", &text[..], b"\0"].concat(),
+            MalformedPacket,
+        );
+        refuse(
+            V311,
+            0xA2,
+            &[b"\0\x01", &text[..]].concat(),
+            MalformedPacket,
+        );
+        let in_properties = |before: &[u8]| {
+            let length = before.len() + text.len();
+            [b"\0\x01a", &[length as u8][..], before, &text].concat()
+        };
+        // Content type, name of a user property, value of a user property.
+        refuse(V5, 0x30, &in_properties(b"\x03"), MalformedPacket);
+        let mut name = in_properties(b"\x26");
+        name.extend_from_slice(b"\0\0");
+        name[3] += 2;
+        refuse(V5, 0x30, &name, MalformedPacket);
+        accept(V5, 0x30, &in_properties(b"\x26\0\0"));
+    }
+    for text in [
+        ' ',
+        '~',
+        '\u{A0}',
+        '\u{FDCF}',
+        '\u{FDF0}',
+        '\u{FFFD}',
+        '\u{10000}',
+    ]
+    .map(string)
+    {
+        accept(V311, 0x30, &text);
     }
 }
 
@@ -108,6 +169,7 @@ fn reserved_flags_have_their_value() {
         let flags = first_byte & 0x0F;
         let allowed = match first_byte >> 4 {
             0 => false,
+            1 => true,
             3 => flags & 0b0110 != 0b0110 && flags & 0b1110 != 0b1000,
             6 | 8 | 10 => flags == 0b0010 || flags == 0b1010,
             _ => flags == 0,
@@ -115,7 +177,12 @@ fn reserved_flags_have_their_value() {
         let input = [first_byte];
         let verdict = frame::next(&input, u32::MAX).map_err(|error| error.reason);
         assert_eq!(verdict.is_ok(), allowed, "{first_byte:x}");
-        assert!(allowed || verdict == Err(MalformedPacket));
+        let reason = if first_byte >> 4 == 0 {
+            ProtocolError
+        } else {
+            MalformedPacket
+        };
+        assert!(allowed || verdict == Err(reason), "{first_byte:x}");
     }
     // DUP on PUBREL exists only in MQTT 3.1.
     accept(V31, 0x6A, b"\0\x01");

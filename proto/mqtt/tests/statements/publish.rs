@@ -2,9 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use catena_mqtt::ReasonCode::{
-    MalformedPacket, ProtocolError, TopicAliasInvalid, TopicNameInvalid,
-};
+use catena_mqtt::ReasonCode::{MalformedPacket, ProtocolError, TopicAliasInvalid};
 use catena_mqtt::Version::{V5, V31, V311};
 use catena_mqtt::{
     EncodeError, Forwarded, Limits, Packet, PacketId, Property, Publish, PublishHead, Qos, encode,
@@ -47,8 +45,8 @@ fn topic_names_have_no_wildcard_and_are_not_empty() {
         let mut body = vec![0, topic.len() as u8];
         body.extend_from_slice(topic.as_bytes());
         body.push(0);
-        refuse(V5, 0x30, &body, TopicNameInvalid);
-        refuse(V311, 0x30, &body, TopicNameInvalid);
+        refuse(V5, 0x30, &body, MalformedPacket);
+        refuse(V311, 0x30, &body, MalformedPacket);
     }
     refuse(V311, 0x30, b"\0\0", ProtocolError);
     refuse(V5, 0x30, b"\0\0\0", ProtocolError);
@@ -71,7 +69,7 @@ fn known_topic_changes_no_verdict() {
                 .map_err(|error| error.reason)
         };
         assert_eq!(verdict(b"\0\x01a"), Ok("a"));
-        assert_eq!(verdict(b"\0\x01#"), Err(TopicNameInvalid));
+        assert_eq!(verdict(b"\0\x01#"), Err(MalformedPacket));
         assert_eq!(verdict(b"\0\0"), Err(ProtocolError));
     }
 }
@@ -87,9 +85,9 @@ fn topic_alias_is_not_0() {
 #[test]
 fn response_topic_is_a_topic_name() {
     accept(V5, 0x30, b"\0\x01a\x04\x08\0\x01r");
-    refuse(V5, 0x30, b"\0\x01a\x04\x08\0\x01#", TopicNameInvalid);
-    refuse(V5, 0x30, b"\0\x01a\x04\x08\0\x01+", TopicNameInvalid);
-    refuse(V5, 0x30, b"\0\x01a\x03\x08\0\0", TopicNameInvalid);
+    refuse(V5, 0x30, b"\0\x01a\x04\x08\0\x01#", MalformedPacket);
+    refuse(V5, 0x30, b"\0\x01a\x04\x08\0\x01+", MalformedPacket);
+    refuse(V5, 0x30, b"\0\x01a\x03\x08\0\0", ProtocolError);
     refuse(V5, 0x30, b"\0\x01a\x04\x08\0\x01\xff", MalformedPacket);
 }
 
