@@ -193,11 +193,8 @@ impl Connection {
         step: AuthenticationStep,
         out: &mut Outbox<'_, 'a>,
     ) -> Result<(), Failure> {
-        // [MQTT-4.12.0-7]
         let Some(current) = self.authentication_method.as_deref() else {
-            return Err(Failure::protocol(
-                "AUTH without an authentication method in CONNECT",
-            ));
+            return Err(Failure::NO_METHOD);
         };
         // [MQTT-4.12.0-3] [MQTT-4.12.1-1]
         if auth.reason != expected {
@@ -210,10 +207,8 @@ impl Connection {
                     .push(Action::Authenticate { step, method, data });
                 Ok(())
             }
-            Some(_) | None => Err(Failure::new(
-                ReasonCode::BadAuthenticationMethod,
-                "AUTH with another method than CONNECT",
-            )),
+            // [MQTT-4.12.0-5]. 0x8C is for a CONNECT whose method is not known.
+            Some(_) | None => Err(Failure::protocol("AUTH with another method than CONNECT")),
         }
     }
 }

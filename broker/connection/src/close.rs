@@ -38,6 +38,10 @@ impl Failure {
         Self::new(ReasonCode::ProtocolError, detail)
     }
 
+    /// AUTH on a connection that was opened without a method [MQTT-4.12.0-7].
+    pub(crate) const NO_METHOD: Self =
+        Self::protocol("AUTH without an authentication method in CONNECT");
+
     /// A packet that has to be sent is above the client's Maximum Packet Size [MQTT-3.1.2-24].
     pub(crate) const TOO_LARGE: Self = Self::new(
         ReasonCode::PacketTooLarge,

@@ -105,7 +105,11 @@ impl Connection {
                 return Err(error.into());
             }
         };
-        self.version = Some(version);
+        // Flags that the version does not allow are not answered: whoever sends them may speak
+        // something else.
+        if first_byte == CONNECT_FIRST_BYTE || version == Version::V31 {
+            self.version = Some(version);
+        }
         let packet = Packet::decode_limited(version, first_byte, body, &settings.limits)?;
         let Packet::Connect(connect) = packet else {
             return Err(Failure::protocol("first packet is not CONNECT"));

@@ -251,7 +251,10 @@ impl Connection {
                         .min(settings.limits.packet_bytes_max)
                 }
                 State::AwaitingAuth => settings.connect_bytes_max,
-                State::Connected => settings.limits.packet_bytes_max,
+                State::Connected => {
+                    self.check_sender(rest)?;
+                    settings.limits.packet_bytes_max
+                }
             };
             let next = frame::next(rest, bytes_max);
             let (first_byte, body, size) = match next {
@@ -303,10 +306,6 @@ impl Connection {
         (first_byte, body): (u8, &'a [u8]),
         out: &mut Outbox<'_, 'a>,
     ) -> Result<(), Failure> {
-        if first_byte >> 4 == stats::CONNECT {
-            // Whatever is in it [MQTT-3.1.0-2] [MQTT3-3.1.0-2].
-            return Err(Failure::protocol("second CONNECT"));
-        }
         match &Packet::decode_limited(version, first_byte, body, &settings.limits) {
             Err(error) => Err((*error).into()),
             Ok(Packet::PubAck(ack)) => self.take_puback(ack.packet_id, out),
@@ -404,6 +403,28 @@ impl Connection {
             Some(_) => Err(Failure::protocol(
                 "packet before authentication was complete",
             )),
+        }
+    }
+
+    /// What a client never sends on an open connection is refused by its first byte, whatever
+    /// follows: there is nothing to gain from reading it. Wrong flags are malformed before that
+    /// [MQTT-2.1.3-1].
+    #[inline]
+    fn check_sender(&self, rest: &[u8]) -> Result<(), Failure> {
+        const CONNACK: u8 = stats::CONNACK << 4;
+        const SUBACK: u8 = stats::SUBACK << 4;
+        const UNSUBACK: u8 = stats::UNSUBACK << 4;
+        const PINGRESP: u8 = stats::PINGRESP << 4;
+        const AUTH: u8 = stats::AUTH << 4;
+        match rest.first() {
+            // [MQTT-3.1.0-2] [MQTT3-3.1.0-2]
+            Some(0x10..0x20) => Err(Failure::protocol("second CONNECT")),
+            Some(&(CONNACK | SUBACK | UNSUBACK | PINGRESP)) => {
+                Err(Failure::protocol("packet that only a server sends"))
+            }
+            // [MQTT-4.12.0-7]
+            Some(&AUTH) if self.authentication_method.is_none() => Err(Failure::NO_METHOD),
+            Some(_) | None => Ok(()),
         }
     }
 

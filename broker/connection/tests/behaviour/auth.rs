@@ -213,7 +213,7 @@ fn a_step_of_the_wrong_kind_is_refused() {
         (auth(ReasonCode::Success, b""), ReasonCode::ProtocolError),
         (
             auth_with("other", ReasonCode::ContinueAuthentication, b""),
-            ReasonCode::BadAuthenticationMethod,
+            ReasonCode::ProtocolError,
         ),
     ] {
         let (mut driver, _) = begin();
@@ -250,6 +250,12 @@ fn without_a_method_there_is_no_auth() {
         let mut driver = Driver::open(Version::V5);
         driver
             .send(&auth(reason, b"x"))
+            .assert_disconnected(ReasonCode::ProtocolError);
+    }
+    // Whatever is in it, a length that cannot be among it.
+    for bytes in [&b"\xf0\x00"[..], b"\xf0\x01\x00", b"\xf0\xff\xff\xff\xff"] {
+        Driver::open(Version::V5)
+            .send(bytes)
             .assert_disconnected(ReasonCode::ProtocolError);
     }
     let connack = Driver::new(Settings::default()).connect(&connect(Version::V5));
@@ -312,7 +318,7 @@ fn a_re_authentication_keeps_to_its_rules() {
         ),
         (
             auth_with("other", ReasonCode::Reauthenticate, b""),
-            ReasonCode::BadAuthenticationMethod,
+            ReasonCode::ProtocolError,
         ),
     ] {
         assert_eq!(open().send(&bytes).closed().0, reason);

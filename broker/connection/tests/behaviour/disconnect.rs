@@ -202,12 +202,20 @@ fn only_codes_of_disconnect_are_sent() {
 }
 
 #[test]
-fn packets_that_only_a_server_sends_end_the_connection() {
+fn packets_that_no_client_sends_end_the_connection() {
+    // Their first byte is enough, whatever follows. Type 0 is no packet at all.
     for bytes in [
         &b"\x20\x03\x00\x00\x00"[..],
+        b"\x20",
+        b"\x20\xff\xff\xff\xff",
         b"\x90\x04\x00\x01\x00\x00",
+        b"\x90\x00",
         b"\xb0\x04\x00\x01\x00\x00",
+        b"\xb0\x00",
         b"\xd0\x00",
+        b"\xd0\x01\x00",
+        b"\x00\x00",
+        b"\x0f\xff\xff\xff\xff",
     ] {
         let mut driver = Driver::open(Version::V5);
         driver
@@ -222,6 +230,11 @@ fn a_malformed_packet_ends_the_connection() {
     // [MQTT-4.13.1-1] [MQTT3-4.8.0-1] [MQTT-3.14.1-1] [MQTT3-3.14.1-1]
     for bytes in [
         &b"\xe1\x00"[..],
+        b"\x21\x00",
+        b"\x92\x00",
+        b"\xb4\x00",
+        b"\xd8\x00",
+        b"\xf1\x00",
         b"\x36\x05\x00\x01a\x00\x01",
         b"\x30\x02\x00\x05",
         b"\x82\x00",
