@@ -10,6 +10,7 @@ use catena_types::Moment;
 
 use crate::close::Failure;
 use crate::connection::{Connection, State};
+use crate::inbound::is_reserved;
 use crate::{
     Action, AuthenticationStep, Close, ConnectAction, ConnectWill, Outbox, Session, Settings,
     Stats, stats,
@@ -235,10 +236,11 @@ fn check_will(settings: &Settings, will: &Will<'_>) -> Result<(), Failure> {
             "retained will without retained messages",
         ));
     }
-    match crate::inbound::refusal_of(will.topic) {
-        None => Ok(()),
-        Some(reason) => Err(Failure::new(reason, "will topic not allowed")),
+    if is_reserved(will.topic) {
+        let reason = ReasonCode::NotAuthorized;
+        return Err(Failure::new(reason, "will topic not allowed"));
     }
+    Ok(())
 }
 
 fn connect_action(settings: &Settings, connect: &Connect<'_>) -> ConnectAction {

@@ -112,10 +112,8 @@ impl Connection {
                 aliases.resolve(settings, alias, publish.topic)?
             }
         };
-        if topic.starts_with('$')
-            && let Some(reason) = refusal_of(&topic)
-        {
-            return self.refuse_publish(settings, publish, reason, out);
+        if topic.starts_with('$') && is_reserved(&topic) {
+            return self.refuse_publish(settings, publish, out);
         }
         let Some(packet_id) = publish.packet_id else {
             let message = incoming(settings, topic, publish);
@@ -150,7 +148,6 @@ impl Connection {
         &mut self,
         settings: &Settings,
         publish: &Publish<'_>,
-        reason: ReasonCode,
         out: &mut Outbox<'_, '_>,
     ) -> Result<(), Failure> {
         out.stats.publishes_refused += 1;
@@ -158,7 +155,8 @@ impl Connection {
             return Ok(());
         };
         let kind = kind_of(publish.qos);
-        self.note_publish(settings, kind, packet_id, Some(reason))?;
+        let refusal = Some(ReasonCode::NotAuthorized);
+        self.note_publish(settings, kind, packet_id, refusal)?;
         self.write_receipts(settings, kind, out.bytes, out.stats)
     }
 
@@ -333,16 +331,10 @@ const fn kind_of(qos: Qos) -> Kind {
     }
 }
 
-/// Topics that no client publishes to: those of the broker itself, and those that look like shared
-/// filters.
-pub(crate) fn refusal_of(topic: &str) -> Option<ReasonCode> {
-    if topic.starts_with("$SYS/") || topic == "$SYS" {
-        Some(ReasonCode::NotAuthorized)
-    } else if topic.starts_with("$share/") || topic == "$share" {
-        Some(ReasonCode::TopicNameInvalid)
-    } else {
-        None
-    }
+/// Whether no client publishes to this topic: those of the broker itself, and those that look like
+/// shared filters.
+pub(crate) fn is_reserved(topic: &str) -> bool {
+    matches!(topic.split('/').next(), Some("$SYS" | "$share"))
 }
 
 /// Whether sending the message again would not help: then MQTT 3 clients get an acknowledgement,

@@ -401,8 +401,8 @@ fn a_will_that_the_listener_cannot_serve_is_refused() {
                 topic: "$share/g/x",
                 ..plain
             },
-            ReasonCode::TopicNameInvalid,
-            0x90,
+            ReasonCode::NotAuthorized,
+            0x87,
         ),
     ] {
         let bytes = connect_bytes(&Connect {

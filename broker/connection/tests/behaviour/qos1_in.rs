@@ -118,7 +118,7 @@ fn mqtt_3_acknowledges_what_is_forbidden_and_closes_on_what_may_be_sent_again() 
 
 #[test]
 fn topics_of_the_broker_are_refused() {
-    for (topic, reason) in [("$SYS/x", 0x87), ("$share/g/t", 0x90)] {
+    for topic in ["$SYS/x", "$SYS", "$share/g/t", "$share"] {
         for version in [Version::V311, Version::V5] {
             let mut driver = Driver::open(version);
             let to = |qos| {
@@ -130,7 +130,7 @@ fn topics_of_the_broker_are_refused() {
             let step = driver.send(&bytes_of(version, &to(Qos::AtLeastOnce)));
             assert!(step.actions.is_empty() && step.outcome.is_ok());
             match version {
-                Version::V5 => assert_eq!(step.sent, [0x40, 3, 0, 9, reason]),
+                Version::V5 => assert_eq!(step.sent, [0x40, 3, 0, 9, 0x87]),
                 Version::V31 | Version::V311 => assert_eq!(step.sent, [0x40, 2, 0, 9]),
             }
             let step = driver.send(&bytes_of(version, &to(Qos::AtMostOnce)));
