@@ -184,7 +184,7 @@ fn program() -> &'static Path {
         }
         let test = env::current_exe().expect("the test's own path");
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--bin", "catena"])
+            .args(["build", "--quiet", "--package", "catena"])
             .status();
         assert!(built.is_ok_and(|status| status.success()), "catena builds");
         let folder = test.ancestors().nth(2).expect("the folder of builds");
