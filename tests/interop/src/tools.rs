@@ -43,7 +43,7 @@ pub(crate) fn present(program: PathBuf, install: &str) -> anyhow::Result<PathBuf
 /// What hinders building it.
 pub(crate) fn broker() -> anyhow::Result<PathBuf> {
     if let Some(path) = variable("CATENA_BIN") {
-        return present(path, "cargo build --bin catena");
+        return present(path, "cargo build --package catena");
     }
     static BUILT: Once = Once::new();
     once(&BUILT, build)
@@ -87,10 +87,12 @@ fn once(
 fn build() -> anyhow::Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    let status = cargo.args(["build", "--quiet", "--bin", "catena"]).status();
+    let status = cargo
+        .args(["build", "--quiet", "--package", "catena"])
+        .status();
     let status = status.context("cannot run cargo")?;
     ensure!(status.success(), "cargo cannot build the broker");
-    present(own_folder()?.join("catena"), "cargo build --bin catena")
+    present(own_folder()?.join("catena"), "cargo build --package catena")
 }
 
 /// The folder of builds: this program is target/debug/deps/NAME.
