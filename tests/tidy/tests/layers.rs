@@ -38,6 +38,8 @@ const PLACES: &[Place] = &[
     place("broker/backend", 3, &["catena-transport"]),
     place("broker/telemetry", 3, &[]),
     place("broker/catena", 4, &[]),
+    // Beside the broker. Its tests have one.
+    place("sdk", 3, &["catena-sdk-testing"]),
 ];
 
 const TESTS_LAYER: u8 = 5;
@@ -70,7 +72,10 @@ fn every_crate_has_a_place_and_the_name_of_its_folder() {
                 "give the crate a layer in tests/tidy/tests/layers.rs",
             );
         }
-        if name != folder && name != format!("catena-{folder}") {
+        // What stands in the folder of another crate carries its name as well.
+        let path = manifest.folder.replace('/', "-");
+        if name != folder && name != format!("catena-{folder}") && name != format!("catena-{path}")
+        {
             findings.add(
                 &manifest.path(),
                 1,
@@ -108,6 +113,23 @@ fn imports_point_down() {
                     "layer {own} imports `{}` of layer {other}; values come back, calls go down",
                     entry.key
                 );
+                findings.add(&manifest.path(), entry.line, text);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_sdk_knows_the_wire_and_not_the_broker() {
+    let all = members().expect("the manifests are readable");
+    let wire = |name: &str| { all.iter().find(|m| m.name() == name) }.and_then(layer_of) == Some(0);
+    each_manifest(|manifest, findings| {
+        if manifest.folder != "sdk" {
+            return;
+        }
+        for entry in manifest.entries.iter().filter(|e| e.is_dependency()) {
+            if entry.key.starts_with("catena") && !wire(&entry.key) {
+                let text = format!("`{}` in the SDK; it knows layer 0 only", entry.key);
                 findings.add(&manifest.path(), entry.line, text);
             }
         }
@@ -240,7 +262,8 @@ fn every_dependency_is_defended() {
             .filter(|e| e.is_dependency() || e.is_dev_dependency())
         {
             used.insert(entry.key.clone());
-            if !entry.key.starts_with("catena-") && !defended.contains_key(entry.key.as_str()) {
+            let ours = entry.key == "catena" || entry.key.starts_with("catena-");
+            if !ours && !defended.contains_key(entry.key.as_str()) {
                 let text = format!("`{}`: say in {PAGE} why it is needed", entry.key);
                 findings.add(&manifest.path(), entry.line, text);
             }
@@ -257,7 +280,7 @@ fn is_package_key(entry: &Entry, key: &str) -> bool {
 }
 
 fn layer_of(manifest: &Manifest) -> Option<u8> {
-    if manifest.folder.starts_with("tests/") {
+    if manifest.folder.starts_with("tests/") || manifest.folder == "sdk/testing" {
         return Some(TESTS_LAYER);
     }
     PLACES

@@ -1,0 +1,115 @@
+//! A message that came in, and its acknowledgement.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+
+use crate::session::{Receipt, Shared};
+use crate::{Properties, Qos};
+
+/// A message that a subscription brought.
+pub struct Message {
+    pub(crate) topic: Arc<str>,
+    pub(crate) payload: Bytes,
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
+    pub(crate) duplicate: bool,
+    pub(crate) properties: Arc<Properties>,
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl Message {
+    /// The topic that it was published to.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// What was published.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// The quality of service with which it came: the lower one of publish and subscription.
+    #[must_use]
+    pub fn qos(&self) -> Qos {
+        self.qos
+    }
+
+    /// Whether it was retained before the subscription was made.
+    #[must_use]
+    pub fn is_retained(&self) -> bool {
+        self.retain
+    }
+
+    /// Whether the broker says that it has sent it before. It may be new all the same, to this
+    /// process.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.duplicate
+    }
+
+    /// Its properties.
+    #[must_use]
+    pub fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    /// Tells the broker that this message has been taken care of. Needed for subscriptions that
+    /// [acknowledge manually](crate::Subscribe::acknowledge_manually); without effect for others, at
+    /// QoS 0, and a second time.
+    ///
+    /// Messages may be acknowledged in any order. The acknowledgements leave in the order in which
+    /// the messages came, as MQTT demands [MQTT-4.6.0-2], [MQTT-4.6.0-3]: one that is missing holds
+    /// back all later ones, and with them, in the end, further messages.
+    pub fn acknowledge(&self) {
+        if let Some(ticket) = &self.ticket {
+            ticket.settle();
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("topic", &self.topic)
+            .field("bytes", &self.payload.len())
+            .field("qos", &self.qos)
+            .field("retain", &self.retain)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One stream's share of a message's acknowledgement.
+pub(crate) struct Ticket {
+    shared: Arc<Shared>,
+    receipt: Receipt,
+    settled: AtomicBool,
+}
+
+impl Ticket {
+    pub(crate) fn new(shared: Arc<Shared>, receipt: Receipt) -> Self {
+        Self {
+            shared,
+            receipt,
+            settled: AtomicBool::new(false),
+        }
+    }
+
+    fn settle(&self) {
+        if !self.settled.swap(true, Ordering::Relaxed) {
+            self.shared.acknowledge(self.receipt);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !*self.settled.get_mut() {
+            self.shared.abandon(self.receipt);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! What comes in: messages to their streams, answers to subscriptions.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rumqttc::v5::AsyncClient;
+use rumqttc::v5::mqttbytes::v5 as wire;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
+
+use crate::message::Ticket;
+use crate::{Event, Message, Properties, Qos, Reason};
+
+use super::ledger::{Ready, Receipt};
+use super::subscriptions::{Guard, Stream, granted};
+use super::{Broken, Question, Session};
+
+/// Messages that no stream wanted yet: a session that was there before this process brings what was
+/// queued for it before the process has subscribed. Bounded by Receive Maximum.
+#[derive(Debug, Default)]
+pub(super) struct Unclaimed {
+    messages: VecDeque<(Receipt, Arrived)>,
+    until: Option<Instant>,
+}
+
+/// A message before it is known for how many streams it is.
+#[derive(Clone, Debug)]
+struct Arrived {
+    topic: Arc<str>,
+    payload: bytes::Bytes,
+    qos: Qos,
+    retain: bool,
+    duplicate: bool,
+    properties: Arc<Properties>,
+    identifiers: Vec<usize>,
+}
+
+impl Unclaimed {
+    /// A connection begins.
+    pub(super) fn restart(&mut self, claim_within: Duration) {
+        self.until = Some(Instant::now() + claim_within);
+    }
+}
+
+impl Session {
+    /// When unclaimed messages are given up.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let waits = !self.unclaimed.messages.is_empty();
+        self.unclaimed.until.filter(|_| waits)
+    }
+
+    /// Does what is due: gives up what nobody has claimed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), Broken> {
+        if self.next_deadline().is_some_and(|deadline| deadline <= now) {
+            let count = self.unclaimed.messages.len();
+            // Nobody holds them: they can be acknowledged now.
+            let mut ledger = self.shared.ledger();
+            for (receipt, _) in self.unclaimed.messages.drain(..) {
+                ledger.acknowledge(receipt);
+            }
+            drop(ledger);
+            tracing::warn!(count, "messages came that no stream wanted");
+            // Nobody may listen.
+            let _ = self.events.send(Event::Unclaimed { count });
+        }
+        self.hand_over()
+    }
+
+    pub(super) fn handle_publish(&mut self, publish: wire::Publish) -> Result<(), Broken> {
+        let qos = Qos::from(publish.qos);
+        let packet_id = publish.pkid;
+        let ready = Ready { packet_id, qos };
+        let receipt = match qos {
+            Qos::AtMostOnce => None,
+            // PUBREC again, and no second message [MQTT-4.3.3-10].
+            Qos::ExactlyOnce if self.releasing.contains(&packet_id) => {
+                self.shared.ledger().arrive(ready, false);
+                return Ok(());
+            }
+            Qos::AtLeastOnce | Qos::ExactlyOnce => {
+                let mut ledger = self.shared.ledger();
+                let Some(receipt) = ledger.arrive(ready, publish.dup) else {
+                    return Ok(());
+                };
+                if ledger.len() > self.options.receive_max.into() {
+                    return Err(Broken("the broker sends more than Receive Maximum"));
+                }
+                Some(receipt)
+            }
+        };
+        let Ok(topic) = std::str::from_utf8(&publish.topic) else {
+            return Err(Broken("a topic is no UTF-8"));
+        };
+        let topic = Arc::from(topic);
+        let mut properties = publish.properties;
+        let identifiers = properties
+            .as_mut()
+            .map(|it| std::mem::take(&mut it.subscription_identifiers))
+            .unwrap_or_default();
+        let arrived = Arrived {
+            topic,
+            payload: publish.payload,
+            qos,
+            retain: publish.retain,
+            duplicate: publish.dup,
+            properties: Arc::new(Properties::from_wire(properties)),
+            identifiers,
+        };
+        let streams = self
+            .subscriptions
+            .route(&arrived.topic, &arrived.identifiers);
+        match receipt {
+            Some(receipt) if streams.is_empty() => {
+                // Held by the list.
+                self.shared.ledger().hold(receipt);
+                self.unclaimed.messages.push_back((receipt, arrived));
+                Ok(())
+            }
+            _ => streams
+                .into_iter()
+                .try_for_each(|id| self.deliver(id, receipt, &arrived)),
+        }
+    }
+
+    /// Puts a message into a stream.
+    fn deliver(
+        &mut self,
+        id: usize,
+        receipt: Option<Receipt>,
+        arrived: &Arrived,
+    ) -> Result<(), Broken> {
+        let Some(subscription) = self.subscriptions.find(id) else {
+            return Ok(());
+        };
+        let sender = subscription.sender.clone();
+        // Messages at QoS 0 leave the room that others are entitled to.
+        let reserved = usize::from(self.options.receive_max);
+        if receipt.is_none() && sender.capacity() <= reserved {
+            subscription.lost.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        let ticket = receipt.map(|receipt| {
+            self.shared.ledger().hold(receipt);
+            Ticket::new(Arc::clone(&self.shared), receipt)
+        });
+        let message = Message {
+            topic: Arc::clone(&arrived.topic),
+            payload: arrived.payload.clone(),
+            qos: arrived.qos,
+            retain: arrived.retain,
+            duplicate: arrived.duplicate,
+            properties: Arc::clone(&arrived.properties),
+            ticket,
+        };
+        match sender.try_send(message) {
+            Ok(()) => Ok(()),
+            // The stream is gone, and wants it no more.
+            Err(TrySendError::Closed(message)) => {
+                message.acknowledge();
+                Ok(())
+            }
+            // Only what earlier sessions brought can fill so much.
+            Err(TrySendError::Full(_)) => Err(Broken("a stream is not read")),
+        }
+    }
+
+    pub(super) fn handle_suback(&mut self, ack: &wire::SubAck) {
+        let Some(Question::Subscribe(id)) = self.asked.remove(&ack.pkid) else {
+            return;
+        };
+        let codes = &ack.return_codes;
+        let code = codes.first().copied().map(Reason::from);
+        let Some(subscription) = self.subscriptions.find(id) else {
+            return;
+        };
+        let waiting = subscription.waiting.take();
+        match (granted(code.unwrap_or(Reason::UNSPECIFIED)), waiting) {
+            (Ok(granted), waiting) => {
+                subscription.granted = true;
+                if let Some((answer, receiver)) = waiting {
+                    let shared = Arc::clone(&self.shared);
+                    let guard = Guard { id, shared };
+                    // If nobody waits any more, the guard ends it.
+                    let _ = answer.send(Ok(Stream {
+                        receiver,
+                        guard,
+                        granted,
+                    }));
+                }
+                self.claim(id);
+            }
+            (Err(reason), Some((answer, _))) => {
+                self.subscriptions.remove(id);
+                let text = ack.properties.as_ref();
+                let text = text.and_then(|it| it.reason_string.clone());
+                let text = text.map(Into::into);
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send(Err(crate::Error::Refused { reason, text }));
+            }
+            (Err(reason), None) => {
+                if let Some(subscription) = self.subscriptions.remove(id) {
+                    let filter = subscription.subscribe.filter;
+                    // Nobody may listen.
+                    let _ = (self.events).send(Event::SubscriptionLost { filter, reason });
+                }
+            }
+        }
+    }
+
+    /// Gives a new stream what waited for it.
+    fn claim(&mut self, id: usize) {
+        let waiting = std::mem::take(&mut self.unclaimed.messages);
+        for (receipt, arrived) in waiting {
+            let streams = self.subscriptions.route(&arrived.topic, &[]);
+            if !streams.contains(&id) {
+                self.unclaimed.messages.push_back((receipt, arrived));
+                continue;
+            }
+            // A new stream has room for all of them.
+            let _ = self.deliver(id, Some(receipt), &arrived);
+            // No longer held by the list.
+            self.shared.ledger().acknowledge(receipt);
+        }
+    }
+
+    /// Ends the subscriptions whose streams have gone.
+    pub(super) fn forget_dropped(&mut self) {
+        for id in self.shared.take_dropped() {
+            let Some(subscription) = self.subscriptions.remove(id) else {
+                continue;
+            };
+            self.questions.retain(|it| *it != Question::Subscribe(id));
+            let filter = subscription.subscribe.filter;
+            self.questions.push_back(Question::Unsubscribe(filter));
+        }
+    }
+
+    /// Hands SUBSCRIBE or UNSUBSCRIBE over.
+    pub(super) fn ask(&mut self, question: Question, requests: &AsyncClient) -> Result<(), Broken> {
+        match &question {
+            Question::Subscribe(id) => {
+                let Some(subscription) = self.subscriptions.find(*id) else {
+                    return Ok(());
+                };
+                let filters = vec![subscription.subscribe.wire()];
+                if self.limits.has_identifiers {
+                    let properties = wire::SubscribeProperties {
+                        id: Some(*id),
+                        user_properties: Vec::new(),
+                    };
+                    requests.try_subscribe_many_with_properties(filters, properties)?;
+                } else {
+                    requests.try_subscribe_many(filters)?;
+                }
+            }
+            Question::Unsubscribe(filter) => requests.try_unsubscribe(filter.as_str())?,
+        }
+        self.handed_over += 1;
+        self.asked.insert(self.packet_ids.next(), question);
+        self.packet_ids.advance();
+        Ok(())
+    }
+}

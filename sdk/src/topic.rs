@@ -1,0 +1,128 @@
+//! Topic names and filters: whether they are valid, and which match.
+
+use crate::Error;
+
+/// No topic name or filter is longer, in bytes [MQTT-4.7.3-3].
+const BYTES_MAX: usize = 65_535;
+
+/// Checks a topic name: not empty, no wildcard, no NUL [MQTT-4.7.3-1], [MQTT-4.7.3-2],
+/// [MQTT-3.3.2-2].
+pub(crate) fn check_name(topic: &str) -> Result<(), Error> {
+    if topic.contains(['+', '#']) {
+        return Err(Error::invalid("topic", "it contains a wildcard"));
+    }
+    check_text("topic", topic)
+}
+
+/// Checks a topic filter [MQTT-4.7.1-1], [MQTT-4.7.1-2], and the form of a shared subscription
+/// [MQTT-4.8.2-1], [MQTT-4.8.2-2].
+pub(crate) fn check_filter(filter: &str) -> Result<(), Error> {
+    check_text("filter", filter)?;
+    let matched = match filter.strip_prefix("$share/") {
+        Some(shared) => match shared.split_once('/') {
+            Some((group, rest)) if !group.is_empty() && !group.contains(['+', '#']) => rest,
+            _ => return Err(Error::invalid("filter", "expected $share/GROUP/FILTER")),
+        },
+        None => filter,
+    };
+    if matched.is_empty() {
+        return Err(Error::invalid("filter", "it is empty"));
+    }
+    let mut levels = matched.split('/').peekable();
+    while let Some(level) = levels.next() {
+        if level.len() > 1 && level.contains(['+', '#']) {
+            return Err(Error::invalid(
+                "filter",
+                "a wildcard stands alone in its level",
+            ));
+        }
+        if level == "#" && levels.peek().is_some() {
+            return Err(Error::invalid("filter", "# is the last level"));
+        }
+    }
+    Ok(())
+}
+
+fn check_text(what: &'static str, text: &str) -> Result<(), Error> {
+    if text.is_empty() {
+        return Err(Error::invalid(what, "it is empty"));
+    }
+    if text.contains('\0') {
+        return Err(Error::invalid(what, "it contains NUL"));
+    }
+    if text.len() > BYTES_MAX {
+        return Err(Error::invalid(what, "it is longer than 65535 bytes"));
+    }
+    Ok(())
+}
+
+/// Whether a filter, shared or not, matches a topic. Wildcards at the front do not match topics
+/// that begin with `$` [MQTT-4.7.2-1].
+pub(crate) fn matches(filter: &str, topic: &str) -> bool {
+    let filter = match filter.strip_prefix("$share/") {
+        Some(shared) => shared.split_once('/').map_or("", |(_, rest)| rest),
+        None => filter,
+    };
+    if topic.starts_with('$') && filter.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut filter = filter.split('/');
+    let mut topic = topic.split('/');
+    loop {
+        match (filter.next(), topic.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(wanted), Some(level)) if wanted == level => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_match_as_the_standard_says() {
+        // [MQTT-4.7.1-1], [MQTT-4.7.2-1]
+        for (filter, topic, expected) in [
+            ("a/b", "a/b", true),
+            ("a/b", "a/b/", false),
+            ("a/+", "a/b", true),
+            ("a/+", "a/b/c", false),
+            ("a/#", "a", true),
+            ("a/#", "a/b/c", true),
+            ("+/b", "/b", true),
+            ("#", "a", true),
+            ("#", "$SYS/a", false),
+            ("+/a", "$SYS/a", false),
+            ("$SYS/#", "$SYS/a", true),
+            ("$share/g/a/#", "a/b", true),
+            ("$share/g/a", "b", false),
+        ] {
+            assert_eq!(matches(filter, topic), expected, "{filter} {topic}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_valid_is_refused() {
+        assert!(check_name("a/b c/").is_ok());
+        for topic in ["", "a/+", "#", "a\0", &"x".repeat(65_536)] {
+            assert!(check_name(topic).is_err(), "{topic:.10}");
+        }
+        for filter in ["a", "/", "+/+/#", "$share/g/a/#", "$share/g//"] {
+            assert!(check_filter(filter).is_ok(), "{filter}");
+        }
+        for filter in [
+            "",
+            "a#",
+            "a/#/b",
+            "b+",
+            "$share/g",
+            "$share//a",
+            "$share/g/",
+        ] {
+            assert!(check_filter(filter).is_err(), "{filter}");
+        }
+    }
+}
