@@ -10,8 +10,8 @@ use crate::reason::ReasonCode;
 /// most `topic_levels_max` levels.
 ///
 /// # Errors
-/// 0x82 protocol error if it is empty, 0x81 malformed for what no topic name may contain, 0x90 topic
-/// name invalid above a limit: that is for names that are well formed, but not accepted.
+/// 0x82 protocol error if it is empty, 0x81 malformed for what no topic name may contain, 0x90
+/// topic name invalid above a limit: that is for names that are well formed, but not accepted.
 #[inline]
 pub fn check(topic: &str, limits: &Limits) -> Result<(), DecodeError> {
     if topic.is_empty() {

@@ -32,8 +32,8 @@ fn strings_are_utf8_without_surrogates() {
     }
 }
 
-/// Section 1.5.4 (MQTT 3.1.1: 1.5.3): control characters and non-characters may be refused, and are,
-/// but in the texts that people read: user property values and reason strings.
+/// Section 1.5.4 (MQTT 3.1.1: 1.5.3): control characters and non-characters may be refused, and
+/// are, but in the texts that people read: user property values and reason strings.
 #[test]
 fn names_have_no_control_characters() {
     let unwise = [
