@@ -185,19 +185,14 @@ fn check(settings: &Settings, connect: &Connect<'_>) -> Result<(), Failure> {
         check_will(settings, will)?;
     }
     // [MQTT-4.12.0-1]
-    if let Some(method) = connect.properties.authentication_method {
-        if !settings
-            .authentication_methods
-            .iter()
-            .any(|known| **known == *method)
-        {
+    let mut methods = settings.authentication_methods.iter();
+    match connect.properties.authentication_method {
+        Some(method) if !methods.any(|known| **known == *method) => {
             let reason = ReasonCode::BadAuthenticationMethod;
-            return Err(Failure::new(reason, "authentication method not known"));
+            Err(Failure::new(reason, "authentication method not known"))
         }
-    } else if connect.properties.authentication_data.is_some() {
-        return Err(Failure::protocol("authentication data without a method"));
+        Some(_) | None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_client_id(settings: &Settings, connect: &Connect<'_>) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use crate::close::Failure;
 use crate::connect::Handshake;
 use crate::inbound::Inbound;
 use crate::outbound::Outbound;
-use crate::{Action, Close, Outbox, Settings, Stats, WillFate, stats};
+use crate::{Action, Close, Outbox, Settings, WillFate, stats};
 
 /// One client connection.
 #[derive(Debug)]
@@ -426,11 +426,6 @@ impl Connection {
             Some(&AUTH) if self.authentication_method.is_none() => Err(Failure::NO_METHOD),
             Some(_) | None => Ok(()),
         }
-    }
-
-    #[inline]
-    pub(crate) fn sent(stats: &mut Stats, first_byte: u8) {
-        stats.count_sent(first_byte >> 4);
     }
 }
 

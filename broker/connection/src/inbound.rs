@@ -307,7 +307,7 @@ impl Connection {
                 return Err(Failure::TOO_LARGE);
             }
         }
-        Self::sent(stats, kind.first_byte());
+        stats.count_sent(kind.first_byte() >> 4);
         Ok(())
     }
 }

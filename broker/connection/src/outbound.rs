@@ -337,7 +337,7 @@ impl Connection {
             ..Ack::success(packet_id)
         };
         if self.write(bytes, |bytes| ack.encode(AckKind::PubRel, version, bytes)) {
-            Self::sent(stats, AckKind::PubRel.first_byte());
+            stats.count_sent(AckKind::PubRel.first_byte() >> 4);
         }
     }
 
