@@ -204,27 +204,7 @@ const fn has_return_code(reason: ReasonCode) -> bool {
 /// The nearest code that CONNACK may carry [MQTT-3.2.2-8].
 const fn connack_reason(reason: ReasonCode) -> ReasonCode {
     match reason {
-        ReasonCode::UnspecifiedError
-        | ReasonCode::MalformedPacket
-        | ReasonCode::ProtocolError
-        | ReasonCode::ImplementationSpecificError
-        | ReasonCode::UnsupportedProtocolVersion
-        | ReasonCode::ClientIdentifierNotValid
-        | ReasonCode::BadUserNameOrPassword
-        | ReasonCode::NotAuthorized
-        | ReasonCode::ServerUnavailable
-        | ReasonCode::ServerBusy
-        | ReasonCode::Banned
-        | ReasonCode::BadAuthenticationMethod
-        | ReasonCode::TopicNameInvalid
-        | ReasonCode::PacketTooLarge
-        | ReasonCode::QuotaExceeded
-        | ReasonCode::PayloadFormatInvalid
-        | ReasonCode::RetainNotSupported
-        | ReasonCode::QosNotSupported
-        | ReasonCode::UseAnotherServer
-        | ReasonCode::ServerMoved
-        | ReasonCode::ConnectionRateExceeded => reason,
+        _ if ConnAck::allows(reason) => reason,
         ReasonCode::ServerShuttingDown | ReasonCode::SessionTakenOver => {
             ReasonCode::ServerUnavailable
         }
@@ -236,19 +216,13 @@ const fn connack_reason(reason: ReasonCode) -> ReasonCode {
 /// The nearest code that DISCONNECT may carry [MQTT-3.14.2-1].
 const fn disconnect_reason(reason: ReasonCode) -> ReasonCode {
     match reason {
+        // The decoder takes it, section 3.14.2.1 does not list it.
+        ReasonCode::BadAuthenticationMethod => ReasonCode::NotAuthorized,
+        // Only a client has a will to keep.
+        ReasonCode::DisconnectWithWill => ReasonCode::ProtocolError,
+        _ if Disconnect::allows(reason) => reason,
         ReasonCode::BadUserNameOrPassword | ReasonCode::Banned => ReasonCode::NotAuthorized,
         ReasonCode::ServerUnavailable => ReasonCode::ServerBusy,
-        ReasonCode::UnsupportedProtocolVersion
-        | ReasonCode::ClientIdentifierNotValid
-        | ReasonCode::PacketIdentifierInUse
-        | ReasonCode::PacketIdentifierNotFound
-        | ReasonCode::GrantedQos1
-        | ReasonCode::GrantedQos2
-        | ReasonCode::DisconnectWithWill
-        | ReasonCode::NoMatchingSubscribers
-        | ReasonCode::NoSubscriptionExisted
-        | ReasonCode::ContinueAuthentication
-        | ReasonCode::Reauthenticate => ReasonCode::ProtocolError,
-        _ => reason,
+        _ => ReasonCode::ProtocolError,
     }
 }

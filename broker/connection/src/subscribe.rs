@@ -1,8 +1,8 @@
 //! SUBSCRIBE and UNSUBSCRIBE: what the listener allows, and the answers.
 
 use catena_mqtt::{
-    PacketId, ReasonCode, ReasonCodes, ReasonProperties, SubAck, Subscribe, UnsubAck, Version,
-    encode,
+    EncodeError, PacketId, ReasonCode, ReasonCodes, ReasonProperties, SubAck, Subscribe, UnsubAck,
+    Version, encode,
 };
 
 use crate::close::Failure;
@@ -40,20 +40,8 @@ impl Connection {
         bytes: &mut Vec<u8>,
         stats: &mut Stats,
     ) -> Result<(), Close> {
-        let (State::Connected, Some(version)) = (self.state, self.version) else {
-            return Ok(());
-        };
-        let properties = ReasonProperties::EMPTY;
-        let packet = UnsubAck {
-            packet_id,
-            properties,
-            codes: ReasonCodes::from(codes),
-        };
-        if !self.write(bytes, |bytes| encode::unsuback(bytes, version, &packet)) {
-            return Err(self.close(settings, Failure::TOO_LARGE, bytes, stats));
-        }
-        stats.count_sent(stats::UNSUBACK);
-        Ok(())
+        self.write_unsuback(settings, packet_id, codes, bytes, stats)
+            .map_err(|failure| self.close(settings, failure, bytes, stats))
     }
 
     pub(crate) fn take_subscribe<'a>(
@@ -114,28 +102,77 @@ impl Connection {
         bytes: &mut Vec<u8>,
         stats: &mut Stats,
     ) -> Result<(), Failure> {
-        let (State::Connected, Some(version)) = (self.state, self.version) else {
-            return Ok(());
-        };
-        let codes: Vec<_> = codes.iter().map(|code| suback_code(*code)).collect();
-        let is_failure = codes.iter().any(|code| code.is_error());
-        let mut properties = ReasonProperties::EMPTY;
-        if is_failure && settings.reason_strings && self.problem_information {
-            properties.reason_string = Some("not all filters were accepted");
-        }
+        let codes = nearest(codes, SubAck::allows);
         let packet = SubAck {
             packet_id,
-            properties,
+            properties: self.explain(settings, &codes),
             codes: ReasonCodes::from(&codes[..]),
         };
         // [MQTT-3.9.2-1]
         let packet = packet.fit(self.packet_bytes_max);
-        if !self.write(bytes, |bytes| encode::suback(bytes, version, &packet)) {
+        self.write_answer(stats::SUBACK, bytes, stats, |bytes, version| {
+            encode::suback(bytes, version, &packet)
+        })
+    }
+
+    fn write_unsuback(
+        &self,
+        settings: &Settings,
+        packet_id: PacketId,
+        codes: &[ReasonCode],
+        bytes: &mut Vec<u8>,
+        stats: &mut Stats,
+    ) -> Result<(), Failure> {
+        let codes = nearest(codes, UnsubAck::allows);
+        let packet = UnsubAck {
+            packet_id,
+            properties: self.explain(settings, &codes),
+            codes: ReasonCodes::from(&codes[..]),
+        };
+        // [MQTT-3.11.2-1]
+        let packet = packet.fit(self.packet_bytes_max);
+        self.write_answer(stats::UNSUBACK, bytes, stats, |bytes, version| {
+            encode::unsuback(bytes, version, &packet)
+        })
+    }
+
+    /// Words for the failures among `codes`, where they are wanted [MQTT-3.1.2-29].
+    fn explain(&self, settings: &Settings, codes: &[ReasonCode]) -> ReasonProperties<'static> {
+        let is_failure = codes.iter().any(|code| code.is_error());
+        let is_wanted = settings.reason_strings && self.problem_information;
+        ReasonProperties {
+            reason_string: (is_failure && is_wanted).then_some("not all filters were accepted"),
+            ..ReasonProperties::EMPTY
+        }
+    }
+
+    /// SUBACK or UNSUBACK; nothing if the connection has ended meanwhile.
+    fn write_answer(
+        &self,
+        packet_type: u8,
+        bytes: &mut Vec<u8>,
+        stats: &mut Stats,
+        encode: impl FnOnce(&mut Vec<u8>, Version) -> Result<(), EncodeError>,
+    ) -> Result<(), Failure> {
+        let (State::Connected, Some(version)) = (self.state, self.version) else {
+            return Ok(());
+        };
+        if !self.write(bytes, |bytes| encode(bytes, version)) {
             return Err(Failure::TOO_LARGE);
         }
-        stats.count_sent(stats::SUBACK);
+        stats.count_sent(packet_type);
         Ok(())
     }
+}
+
+/// The codes, each as the nearest that the packet may carry [MQTT-3.9.3-2] [MQTT3-3.9.3-2]
+/// [MQTT-3.11.3-2].
+fn nearest(codes: &[ReasonCode], allows: fn(ReasonCode) -> bool) -> Vec<ReasonCode> {
+    let nearest = |code: &ReasonCode| match *code {
+        code if allows(code) => code,
+        _ => ReasonCode::UnspecifiedError,
+    };
+    codes.iter().map(nearest).collect()
 }
 
 /// Why filters of this kind are refused, if they are.
@@ -148,23 +185,4 @@ fn unsupported(settings: &Settings, filter: &str) -> Option<ReasonCode> {
         return Some(ReasonCode::WildcardSubscriptionsNotSupported);
     }
     None
-}
-
-/// The nearest code that SUBACK may carry [MQTT-3.9.3-2] [MQTT3-3.9.3-2].
-const fn suback_code(code: ReasonCode) -> ReasonCode {
-    match code {
-        ReasonCode::Success
-        | ReasonCode::GrantedQos1
-        | ReasonCode::GrantedQos2
-        | ReasonCode::UnspecifiedError
-        | ReasonCode::ImplementationSpecificError
-        | ReasonCode::NotAuthorized
-        | ReasonCode::TopicFilterInvalid
-        | ReasonCode::PacketIdentifierInUse
-        | ReasonCode::QuotaExceeded
-        | ReasonCode::SharedSubscriptionsNotSupported
-        | ReasonCode::SubscriptionIdentifiersNotSupported
-        | ReasonCode::WildcardSubscriptionsNotSupported => code,
-        _ => ReasonCode::UnspecifiedError,
-    }
 }

@@ -256,6 +256,24 @@ fn an_unsubscribe_is_answered_with_a_code_for_each_filter() {
 }
 
 #[test]
+fn only_codes_of_unsuback_are_sent() {
+    // [MQTT-3.11.3-2]
+    let mut driver = Driver::open(Version::V5);
+    let (settings, bytes) = (&driver.settings, &mut driver.bytes);
+    let stats = &mut driver.stats;
+    driver
+        .connection
+        .handle_unsubscribed(settings, id(4), ReasonCode::ALL, bytes, stats)
+        .unwrap();
+    let sent = driver.take_sent();
+    // The decoder refuses other codes.
+    let [Packet::UnsubAck(UnsubAck { codes, .. })] = packets(Version::V5, &sent)[..] else {
+        panic!("{sent:02x?}")
+    };
+    assert_eq!(codes.count(), ReasonCode::ALL.len());
+}
+
+#[test]
 fn deliveries_begun_go_on_after_unsubscribe() {
     // [MQTT-3.10.4-3] [MQTT3-3.10.4-3]
     let mut driver = Driver::open(Version::V5);

@@ -31,6 +31,36 @@ impl<'a> ConnAck<'a> {
         }
     }
 
+    /// Whether the code may stand in this packet [MQTT-3.2.2-8].
+    #[must_use]
+    pub const fn allows(reason: ReasonCode) -> bool {
+        matches!(
+            reason,
+            ReasonCode::Success
+                | ReasonCode::UnspecifiedError
+                | ReasonCode::MalformedPacket
+                | ReasonCode::ProtocolError
+                | ReasonCode::ImplementationSpecificError
+                | ReasonCode::UnsupportedProtocolVersion
+                | ReasonCode::ClientIdentifierNotValid
+                | ReasonCode::BadUserNameOrPassword
+                | ReasonCode::NotAuthorized
+                | ReasonCode::ServerUnavailable
+                | ReasonCode::ServerBusy
+                | ReasonCode::Banned
+                | ReasonCode::BadAuthenticationMethod
+                | ReasonCode::TopicNameInvalid
+                | ReasonCode::PacketTooLarge
+                | ReasonCode::QuotaExceeded
+                | ReasonCode::PayloadFormatInvalid
+                | ReasonCode::RetainNotSupported
+                | ReasonCode::QosNotSupported
+                | ReasonCode::UseAnotherServer
+                | ReasonCode::ServerMoved
+                | ReasonCode::ConnectionRateExceeded
+        )
+    }
+
     pub(super) fn decode(
         version: Version,
         body: &'a [u8],
@@ -47,7 +77,7 @@ impl<'a> ConnAck<'a> {
         let code = reader.u8()?;
         let (reason, properties) = if version.is_v5() {
             let reason = ReasonCode::try_from(code)?;
-            if !is_allowed(reason) {
+            if !Self::allows(reason) {
                 return Err(DecodeError::protocol(
                     "reason code not allowed in this packet",
                 ));
@@ -109,33 +139,4 @@ impl<'a> ConnAck<'a> {
             sink.u8(ConnectReturnCode::from(self.reason) as u8);
         }
     }
-}
-
-/// The codes that CONNACK may carry [MQTT-3.2.2-8].
-const fn is_allowed(reason: ReasonCode) -> bool {
-    matches!(
-        reason,
-        ReasonCode::Success
-            | ReasonCode::UnspecifiedError
-            | ReasonCode::MalformedPacket
-            | ReasonCode::ProtocolError
-            | ReasonCode::ImplementationSpecificError
-            | ReasonCode::UnsupportedProtocolVersion
-            | ReasonCode::ClientIdentifierNotValid
-            | ReasonCode::BadUserNameOrPassword
-            | ReasonCode::NotAuthorized
-            | ReasonCode::ServerUnavailable
-            | ReasonCode::ServerBusy
-            | ReasonCode::Banned
-            | ReasonCode::BadAuthenticationMethod
-            | ReasonCode::TopicNameInvalid
-            | ReasonCode::PacketTooLarge
-            | ReasonCode::QuotaExceeded
-            | ReasonCode::PayloadFormatInvalid
-            | ReasonCode::RetainNotSupported
-            | ReasonCode::QosNotSupported
-            | ReasonCode::UseAnotherServer
-            | ReasonCode::ServerMoved
-            | ReasonCode::ConnectionRateExceeded
-    )
 }

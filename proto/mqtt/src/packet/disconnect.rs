@@ -36,6 +36,27 @@ impl<'a> Disconnect<'a> {
         }
     }
 
+    /// Whether the code may stand in this packet, from one side or the other [MQTT-3.14.2-1].
+    #[must_use]
+    pub const fn allows(reason: ReasonCode) -> bool {
+        !matches!(
+            reason,
+            ReasonCode::GrantedQos1
+                | ReasonCode::GrantedQos2
+                | ReasonCode::NoMatchingSubscribers
+                | ReasonCode::NoSubscriptionExisted
+                | ReasonCode::ContinueAuthentication
+                | ReasonCode::Reauthenticate
+                | ReasonCode::UnsupportedProtocolVersion
+                | ReasonCode::ClientIdentifierNotValid
+                | ReasonCode::BadUserNameOrPassword
+                | ReasonCode::ServerUnavailable
+                | ReasonCode::Banned
+                | ReasonCode::PacketIdentifierInUse
+                | ReasonCode::PacketIdentifierNotFound
+        )
+    }
+
     pub(super) fn decode(
         version: Version,
         body: &'a [u8],
@@ -51,7 +72,7 @@ impl<'a> Disconnect<'a> {
             return Ok(Self::default());
         }
         let mut disconnect = Self::new(ReasonCode::try_from(reader.u8()?)?);
-        if !is_allowed(disconnect.reason) {
+        if !Self::allows(disconnect.reason) {
             return Err(DecodeError::protocol(
                 "reason code not allowed in this packet",
             ));
@@ -126,24 +147,4 @@ impl<'a> Disconnect<'a> {
             Property::ServerReference(text).write(sink);
         }
     }
-}
-
-/// The codes that DISCONNECT may carry, from one side or the other [MQTT-3.14.2-1].
-const fn is_allowed(reason: ReasonCode) -> bool {
-    !matches!(
-        reason,
-        ReasonCode::GrantedQos1
-            | ReasonCode::GrantedQos2
-            | ReasonCode::NoMatchingSubscribers
-            | ReasonCode::NoSubscriptionExisted
-            | ReasonCode::ContinueAuthentication
-            | ReasonCode::Reauthenticate
-            | ReasonCode::UnsupportedProtocolVersion
-            | ReasonCode::ClientIdentifierNotValid
-            | ReasonCode::BadUserNameOrPassword
-            | ReasonCode::ServerUnavailable
-            | ReasonCode::Banned
-            | ReasonCode::PacketIdentifierInUse
-            | ReasonCode::PacketIdentifierNotFound
-    )
 }

@@ -32,6 +32,26 @@ pub struct UnsubAck<'a> {
 }
 
 impl<'a> SubAck<'a> {
+    /// Whether the code may stand in this packet [MQTT-3.9.3-2].
+    #[must_use]
+    pub const fn allows(reason: ReasonCode) -> bool {
+        matches!(
+            reason,
+            ReasonCode::Success
+                | ReasonCode::GrantedQos1
+                | ReasonCode::GrantedQos2
+                | ReasonCode::UnspecifiedError
+                | ReasonCode::ImplementationSpecificError
+                | ReasonCode::NotAuthorized
+                | ReasonCode::TopicFilterInvalid
+                | ReasonCode::PacketIdentifierInUse
+                | ReasonCode::QuotaExceeded
+                | ReasonCode::SharedSubscriptionsNotSupported
+                | ReasonCode::SubscriptionIdentifiersNotSupported
+                | ReasonCode::WildcardSubscriptionsNotSupported
+        )
+    }
+
     pub(super) fn decode(
         version: Version,
         body: &'a [u8],
@@ -40,10 +60,7 @@ impl<'a> SubAck<'a> {
         let mut reader = Reader::new(body);
         let packet_id = reader.packet_id()?;
         let (properties, allowed): (_, fn(ReasonCode) -> bool) = if version.is_v5() {
-            (
-                ReasonProperties::decode(&mut reader, limits)?,
-                is_suback_code,
-            )
+            (ReasonProperties::decode(&mut reader, limits)?, Self::allows)
         } else {
             (ReasonProperties::EMPTY, is_suback_code_v3)
         };
@@ -87,6 +104,21 @@ impl<'a> SubAck<'a> {
 }
 
 impl<'a> UnsubAck<'a> {
+    /// Whether the code may stand in this packet [MQTT-3.11.3-2].
+    #[must_use]
+    pub const fn allows(reason: ReasonCode) -> bool {
+        matches!(
+            reason,
+            ReasonCode::Success
+                | ReasonCode::NoSubscriptionExisted
+                | ReasonCode::UnspecifiedError
+                | ReasonCode::ImplementationSpecificError
+                | ReasonCode::NotAuthorized
+                | ReasonCode::TopicFilterInvalid
+                | ReasonCode::PacketIdentifierInUse
+        )
+    }
+
     pub(super) fn decode(
         version: Version,
         body: &'a [u8],
@@ -104,7 +136,7 @@ impl<'a> UnsubAck<'a> {
             });
         }
         let properties = ReasonProperties::decode(&mut reader, limits)?;
-        let codes = ReasonCodes::decode(reader, is_unsuback_code)?;
+        let codes = ReasonCodes::decode(reader, Self::allows)?;
         Ok(Self {
             packet_id,
             properties,
@@ -211,26 +243,7 @@ impl std::fmt::Debug for ReasonCodes<'_> {
     }
 }
 
-/// The codes that SUBACK may carry [MQTT-3.9.3-2].
-const fn is_suback_code(reason: ReasonCode) -> bool {
-    matches!(
-        reason,
-        ReasonCode::Success
-            | ReasonCode::GrantedQos1
-            | ReasonCode::GrantedQos2
-            | ReasonCode::UnspecifiedError
-            | ReasonCode::ImplementationSpecificError
-            | ReasonCode::NotAuthorized
-            | ReasonCode::TopicFilterInvalid
-            | ReasonCode::PacketIdentifierInUse
-            | ReasonCode::QuotaExceeded
-            | ReasonCode::SharedSubscriptionsNotSupported
-            | ReasonCode::SubscriptionIdentifiersNotSupported
-            | ReasonCode::WildcardSubscriptionsNotSupported
-    )
-}
-
-/// [MQTT3-3.9.3-2]
+/// The codes that SUBACK may carry under MQTT 3 [MQTT3-3.9.3-2].
 const fn is_suback_code_v3(reason: ReasonCode) -> bool {
     matches!(
         reason,
@@ -238,19 +251,5 @@ const fn is_suback_code_v3(reason: ReasonCode) -> bool {
             | ReasonCode::GrantedQos1
             | ReasonCode::GrantedQos2
             | ReasonCode::UnspecifiedError
-    )
-}
-
-/// The codes that UNSUBACK may carry [MQTT-3.11.3-2].
-const fn is_unsuback_code(reason: ReasonCode) -> bool {
-    matches!(
-        reason,
-        ReasonCode::Success
-            | ReasonCode::NoSubscriptionExisted
-            | ReasonCode::UnspecifiedError
-            | ReasonCode::ImplementationSpecificError
-            | ReasonCode::NotAuthorized
-            | ReasonCode::TopicFilterInvalid
-            | ReasonCode::PacketIdentifierInUse
     )
 }
