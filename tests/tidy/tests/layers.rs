@@ -29,6 +29,7 @@ const PLACES: &[Place] = &[
     place("proto/rpc", 0, &["catena-hlc"]),
     place("proto/store", 0, &["catena-hlc"]),
     place("broker/types", 1, &[]),
+    place("statestore", 1, &["catena-types"]),
     place("broker/connection", 2, &[]),
     place("broker/routing", 2, &[]),
     place("broker/partition", 2, &[]),

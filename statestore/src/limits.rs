@@ -1,0 +1,36 @@
+//! What is bounded whatever the settings say, and what things cost by the store's accounting.
+
+/// The longest key in bytes that an entry can hold: its length has 16 bits.
+pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
+
+/// What an entry costs besides its record: its place in a hash table, 34 bytes at worst, and what
+/// an allocator rounds up.
+pub const ENTRY_OVERHEAD_BYTES: u64 = 48;
+
+/// What an entry costs in the index by deadline.
+pub const EXPIRY_OVERHEAD_BYTES: u64 = 32;
+
+/// What a key costs besides its bytes while somebody is registered for it.
+pub const WATCHED_OVERHEAD_BYTES: u64 = 160;
+
+/// What a registration costs.
+pub const REGISTRATION_OVERHEAD_BYTES: u64 = 64;
+
+/// What a logged change costs besides its value.
+pub const CHANGE_OVERHEAD_BYTES: u64 = 96;
+
+/// Entries that one tick removes: well under a millisecond, so that a million that expire at once
+/// do not hold up others.
+pub const EXPIRIES_PER_TICK_MAX: usize = 1_000;
+
+/// Notifications after which a tick leaves the rest to the next.
+pub const NOTIFICATIONS_PER_TICK_MAX: usize = 1_000;
+
+/// Comparisons after which a page of a scan ends: a few milliseconds.
+pub const SCAN_STEPS_MAX: u64 = 1_000_000;
+
+/// Requests whose client ID and correlation data are longer together are not recognised when they
+/// come again. Clients send 16 bytes of correlation data.
+pub const ANSWER_IDENTITY_BYTES_MAX: usize = 4_096;
+
+const _: () = assert!(ANSWER_IDENTITY_BYTES_MAX + 2 <= KEY_BYTES_MAX);

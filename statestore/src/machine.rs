@@ -1,0 +1,341 @@
+//! The machine: takes requests in order and hands each to the part that it concerns.
+
+use catena_hlc::{Clock, Version};
+use catena_store::{Command, KeyNotify, Notification, Refusal, Registration, reply};
+use catena_types::{Digest, Digester, Fault, Moment};
+
+use crate::answers::Answers;
+use crate::limits::{EXPIRIES_PER_TICK_MAX, KEY_BYTES_MAX, NOTIFICATIONS_PER_TICK_MAX};
+use crate::request::Stamps;
+use crate::stop::Stop;
+use crate::table::{KeyHash, Table};
+use crate::watch::{Missed, Watches};
+use crate::{Answer, Client, Now, Outbox, Request, Settings, Stats};
+
+/// The state store, or the part of it that one owner has.
+#[derive(Debug)]
+pub struct StateStore {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) table: Table,
+    pub(crate) watches: Watches,
+    pub(crate) answers: Answers,
+    counters: Counters,
+}
+
+/// What is counted for metrics; no part of the state.
+#[derive(Debug, Default)]
+struct Counters {
+    expired: u64,
+    notified: u64,
+    refused_quota: u64,
+    repeated: u64,
+}
+
+/// A key and its hash, which is computed once per command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) hash: KeyHash,
+    pub(crate) key: &'a [u8],
+}
+
+/// What applies to all writes of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) now: Now,
+    pub(crate) stamps: Stamps<'a>,
+    pub(crate) persist: bool,
+}
+
+impl StateStore {
+    /// An empty store.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            clock: Clock::default(),
+            table: Table::new(settings.hash_seed),
+            watches: Watches::default(),
+            answers: Answers::new(settings.hash_seed),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Carries out a request: appends the payload of its reply to `reply`, and the notifications
+    /// that are to be sent before it to `out`. What is refused is a reply, not an error.
+    ///
+    /// Who calls has checked that the client may do it, and that all keys belong here. Reads are
+    /// answered too, but need no place in a log ([`StateStore::read`]).
+    ///
+    /// # Errors
+    /// A [`Fault`] only for a state that no request can produce: the replica must stop.
+    pub fn apply(
+        &mut self,
+        now: Now,
+        request: &Request<'_>,
+        reply: &mut Vec<u8>,
+        out: &mut Outbox,
+    ) -> Result<Answer, Fault> {
+        let is_write = matches!(request.command, Command::Write(_) | Command::Group(_));
+        let identity = request.identity.filter(|_| is_write);
+        if let Some(identity) = &identity
+            && let Some(answer) = self.answers.find(identity, now.time, reply)
+        {
+            self.counters.repeated += 1;
+            return Ok(answer);
+        }
+        let (start, notified) = (reply.len(), out.len());
+        let version = match self.carry_out(now, request, reply, out) {
+            Ok(version) => version,
+            Err(Stop::Broken(fault)) => return Err(fault),
+            Err(Stop::Refused(refusal)) => {
+                reply.truncate(start);
+                reply::refusal(reply, refusal);
+                self.counters.refused_quota += u64::from(refusal == Refusal::QuotaExceeded);
+                None
+            }
+        };
+        self.counters.notified += (out.len() - notified) as u64;
+        if let Some(identity) = &identity {
+            let answer = (&reply[start..], version);
+            self.answers
+                .keep(&self.settings, identity, now.time, answer)?;
+        }
+        Ok(Answer {
+            version,
+            repeated: false,
+        })
+    }
+
+    /// Removes what has expired, at most [`EXPIRIES_PER_TICK_MAX`] at a time. If there is more,
+    /// [`StateStore::next_deadline`] stays in the past.
+    ///
+    /// # Errors
+    /// A [`Fault`] only for a state that no request can produce: the replica must stop.
+    pub fn tick(&mut self, now: Now, out: &mut Outbox) -> Result<(), Fault> {
+        let notified = out.len();
+        for _ in 0..EXPIRIES_PER_TICK_MAX {
+            if out.len() - notified >= NOTIFICATIONS_PER_TICK_MAX {
+                break;
+            }
+            if self
+                .table
+                .first_deadline()
+                .is_some_and(|deadline| deadline <= now.time)
+            {
+                if let Some(record) = self.table.pop_first()? {
+                    let hash = self.table.hash(record.key());
+                    self.tell_expired(
+                        Place {
+                            hash,
+                            key: record.key(),
+                        },
+                        now,
+                        out,
+                    );
+                }
+            } else if !self.answers.forget_one(now.time)? {
+                break;
+            }
+        }
+        self.counters.notified += (out.len() - notified) as u64;
+        Ok(())
+    }
+
+    /// When the next [`StateStore::tick`] is due.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        let both = [self.table.first_deadline(), self.answers.next_deadline()];
+        both.into_iter().flatten().min()
+    }
+
+    /// The client's connection has ended: so have its registrations, but those that resume.
+    pub fn disconnected(&mut self, client: Client) {
+        self.watches.disconnected(client, self.clock.last());
+    }
+
+    /// The client's session has ended: so have all its registrations.
+    pub fn ended(&mut self, client: Client) {
+        self.watches.ended(client);
+    }
+
+    /// The last version that was given.
+    pub fn last_version(&self) -> Version {
+        self.clock.last()
+    }
+
+    /// The settings that it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Numbers for metrics.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            keys: self.table.len() as u64,
+            bytes: self.table.bytes(),
+            expiring: self.table.deadlines() as u64,
+            registrations: self.watches.registrations,
+            registration_bytes: self.watches.bytes,
+            changes: self.watches.log.len() as u64,
+            change_bytes: self.watches.log.bytes(),
+            answers: self.answers.table().len() as u64,
+            answer_bytes: self.answers.table().bytes(),
+            expired: self.counters.expired,
+            notified: self.counters.notified,
+            refused_quota: self.counters.refused_quota,
+            repeated: self.counters.repeated,
+            dropped_changes: self.watches.log.dropped(),
+            dropped_answers: self.answers.dropped(),
+        }
+    }
+
+    /// A hash over the whole state. Replicas at the same place in the log agree on it.
+    pub fn digest(&self) -> Digest {
+        let mut bytes = Vec::new();
+        self.snapshot(&mut bytes);
+        let mut digester = Digester::new();
+        digester.bytes(&bytes);
+        digester.finish()
+    }
+
+    fn carry_out(
+        &mut self,
+        now: Now,
+        request: &Request<'_>,
+        reply: &mut Vec<u8>,
+        out: &mut Outbox,
+    ) -> Result<Option<Version>, Stop> {
+        self.check_lengths(&request.command)?;
+        let circumstances = Circumstances {
+            now,
+            stamps: request.stamps(now.wall)?,
+            persist: request.persist,
+        };
+        match &request.command {
+            Command::Write(write) => self.write(&circumstances, write, reply, out),
+            Command::Group(group) => self.group(&circumstances, group, reply, out),
+            Command::KeyNotify(notify) => {
+                self.key_notify(now, request.client, notify, reply, out)?;
+                Ok(None)
+            }
+            Command::Get { .. }
+            | Command::GetMany(_)
+            | Command::TimeToLive { .. }
+            | Command::Scan(_)
+            | Command::Features => Ok(self.read(now, &request.command, |_| true, reply).version),
+        }
+    }
+
+    /// Keys and values that are to be stored have limits; one that is only asked for is not there.
+    fn check_lengths(&self, command: &Command<'_>) -> Result<(), Refusal> {
+        let key_max = self.settings.key_bytes_max.min(KEY_BYTES_MAX as u64);
+        let mut result = Ok(());
+        if !command.is_read() {
+            command.keys(|key, _| {
+                if key.len() as u64 > key_max {
+                    result = Err(Refusal::KeyTooLong);
+                }
+            });
+        }
+        result
+    }
+
+    fn key_notify(
+        &mut self,
+        now: Now,
+        client: Client,
+        notify: &KeyNotify<'_>,
+        reply: &mut Vec<u8>,
+        out: &mut Outbox,
+    ) -> Result<(), Stop> {
+        let place = self.place(notify.key);
+        match notify.registration {
+            Registration::Start => {
+                self.watches
+                    .start(&self.settings, client, place.hash, place.key)?;
+            }
+            Registration::Stop => {
+                if !self.watches.stop(client, place.hash, place.key) {
+                    reply::number(reply, 0);
+                    return Ok(());
+                }
+            }
+            Registration::Resume { after } => {
+                self.settle(place, now, out);
+                self.resume(client, place, after, out)?;
+            }
+        }
+        reply::ok(reply);
+        Ok(())
+    }
+
+    /// Registers a client that may come back, and tells it what it missed: each change, or a gap
+    /// and the present state, or nothing if nothing happened.
+    fn resume(
+        &mut self,
+        client: Client,
+        place: Place<'_>,
+        after: Option<Version>,
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let (key, last) = ((place.hash, place.key), self.clock.last());
+        match self
+            .watches
+            .resume(&self.settings, client, key, (after, last))?
+        {
+            Missed::Nothing => {}
+            Missed::After(from) => self.watches.replay(client, key, from, out),
+            Missed::Unknown(from) => {
+                let entry = self.table.find(place.hash, place.key);
+                // A version up to which the client knows more than this store ever gave comes from
+                // a store that is lost.
+                let is_unchanged = |version: Version| version <= from && from <= last;
+                if entry.is_some_and(|record| is_unchanged(record.version())) {
+                    return Ok(());
+                }
+                let one = || std::iter::once(client);
+                out.push(one(), place.key, Notification::Gap, last);
+                match entry {
+                    Some(record) => {
+                        let state = Notification::Set(record.value());
+                        out.push(one(), place.key, state, record.version());
+                    }
+                    None => out.push(one(), place.key, Notification::Delete, last),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn place<'a>(&self, key: &'a [u8]) -> Place<'a> {
+        let hash = self.table.hash(key);
+        Place { hash, key }
+    }
+
+    /// An entry that has expired goes before a command that could see it is carried out.
+    pub(crate) fn settle(&mut self, place: Place<'_>, now: Now, out: &mut Outbox) {
+        let entry = self.table.find(place.hash, place.key);
+        if entry.is_some_and(|record| !record.is_alive(now.time)) {
+            self.table.remove(place.hash, place.key);
+            self.tell_expired(place, now, out);
+        }
+    }
+
+    fn tell_expired(&mut self, place: Place<'_>, now: Now, out: &mut Outbox) {
+        self.counters.expired += 1;
+        let version = self.clock.stride(now.wall, None);
+        self.tell(place, Notification::Delete, version, out);
+    }
+
+    pub(crate) fn tell(
+        &mut self,
+        place: Place<'_>,
+        notification: Notification<'_>,
+        version: Version,
+        out: &mut Outbox,
+    ) {
+        let key = (place.hash, place.key);
+        self.watches
+            .notify(&self.settings, key, notification, version, out);
+    }
+}

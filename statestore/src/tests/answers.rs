@@ -1,0 +1,119 @@
+//! Recent answers: a request that comes again is answered as before and not applied twice.
+
+use super::*;
+use crate::{ANSWER_IDENTITY_BYTES_MAX, Identity};
+
+fn identity<'a>(client_id: &'a [u8], correlation: &'a [u8], until: u64) -> Identity<'a> {
+    let until = Moment::from_nanos(until * 1_000_000);
+    Identity {
+        client_id,
+        correlation,
+        until,
+    }
+}
+
+impl Harness {
+    /// Asks for a request that can be recognised: its reply, and whether it was.
+    #[track_caller]
+    fn again(&mut self, identity: Identity<'_>, elements: &[&str]) -> (Replied, bool) {
+        let payload = payload(elements);
+        let stamp = self.stamp(0);
+        let request = Request {
+            timestamp: Some(&stamp),
+            identity: Some(identity),
+            ..Request::new(Client::new(1), Command::parse(&payload).unwrap())
+        };
+        let (reply, answer) = self.apply(&request);
+        let payload = String::from_utf8_lossy(&reply).into_owned();
+        (
+            Replied {
+                payload,
+                version: answer.version,
+            },
+            answer.repeated,
+        )
+    }
+}
+
+#[test]
+fn a_request_that_comes_again_is_answered_as_before() {
+    let mut harness = Harness::new();
+    let once = identity(b"c1", b"7", 100);
+    let (first, repeated) = harness.again(once, &["SET", "k", "v", "NX"]);
+    assert_eq!((first.payload.as_str(), repeated), ("+OK\r\n", false));
+    let digest = harness.store.digest();
+    assert_eq!(
+        harness.again(once, &["SET", "k", "v", "NX"]),
+        (first.clone(), true)
+    );
+    assert_eq!(harness.store.digest(), digest);
+    for other in [
+        identity(b"c2", b"7", 100),
+        identity(b"c1", b"8", 100),
+        identity(b"c", b"17", 100),
+    ] {
+        let (reply, repeated) = harness.again(other, &["SET", "k", "v", "NX"]);
+        assert_eq!((reply.payload.as_str(), repeated), (":-1\r\n", false));
+        assert_eq!(reply.version, first.version);
+    }
+    harness.pass(100);
+    let (late, repeated) = harness.again(identity(b"c1", b"7", 200), &["SET", "k", "v", "NX"]);
+    assert_eq!((late.payload.as_str(), repeated), (":-1\r\n", false));
+    assert_eq!(harness.store.stats().answers, 1);
+}
+
+#[test]
+fn an_answer_that_has_run_out_is_not_given_whether_or_not_a_tick_came() {
+    let mut harness = Harness::new();
+    harness.again(identity(b"c1", b"7", 100), &["INCRBY", "n", "1"]);
+    harness.millis += 100;
+    let (reply, repeated) = harness.again(identity(b"c1", b"7", 150), &["INCRBY", "n", "1"]);
+    assert_eq!((reply.payload.as_str(), repeated), (":2\r\n", false));
+    let (reply, repeated) = harness.again(identity(b"c1", b"7", 150), &["INCRBY", "n", "1"]);
+    assert_eq!((reply.payload.as_str(), repeated), (":2\r\n", true));
+}
+
+#[test]
+fn refusals_are_kept_and_registrations_and_reads_are_not() {
+    let mut harness = Harness::new();
+    harness.say(&["SET", "n", "x"]);
+    let once = identity(b"c1", b"1", 100);
+    let (refused, _) = harness.again(once, &["INCRBY", "n", "1"]);
+    harness.say(&["SET", "n", "1"]);
+    assert_eq!(harness.again(once, &["INCRBY", "n", "1"]), (refused, true));
+    for elements in [&["KEYNOTIFY", "k"][..], &["GET", "n"]] {
+        for _ in 0..2 {
+            assert!(
+                !harness.again(identity(b"c1", b"2", 100), elements).1,
+                "{elements:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_answer_that_runs_out_first_gives_way() {
+    let mut harness = Harness::with(Settings {
+        answers_max: 2,
+        ..Settings::generous(42)
+    });
+    for (correlation, until) in [(b"1", 300), (b"2", 100), (b"3", 200)] {
+        harness.again(identity(b"c1", correlation, until), &["INCRBY", "n", "1"]);
+    }
+    let repeated = |harness: &mut Harness, correlation: &[u8]| {
+        harness
+            .again(identity(b"c1", correlation, 300), &["INCRBY", "n", "1"])
+            .1
+    };
+    assert!(repeated(&mut harness, b"1") && repeated(&mut harness, b"3"));
+    assert!(!repeated(&mut harness, b"2"));
+    assert_eq!(harness.store.stats().dropped_answers, 2);
+    let long = vec![0; ANSWER_IDENTITY_BYTES_MAX + 1];
+    for _ in 0..2 {
+        assert!(
+            !harness
+                .again(identity(b"", &long, 300), &["INCRBY", "n", "1"])
+                .1
+        );
+    }
+}
