@@ -91,6 +91,7 @@ impl Connection {
         stats: &mut Stats,
     ) -> Close {
         let state = self.end();
+        stats.count_detail(failure.detail);
         match (state, self.version) {
             (State::Closed, _) | (_, None) => {}
             (State::Connected, Some(Version::V5)) => {
@@ -104,8 +105,12 @@ impl Connection {
                 Some(version),
             ) => self.write_refusal(settings, version, failure, bytes, stats),
         }
-        if state != State::Closed {
-            stats.count_closed(failure.reason);
+        match state {
+            State::Closed => {}
+            State::Connected => stats.count_closed(failure.reason),
+            State::Opening | State::AwaitingAuth | State::Verifying | State::Connecting => {
+                stats.count_refused(failure.reason);
+            }
         }
         Close {
             reason: failure.reason,

@@ -69,6 +69,8 @@ impl Connection {
             return Err(self.close(settings, Failure::TOO_LARGE, bytes, stats));
         }
         stats.count_sent(stats::CONNACK);
+        stats.session_expiries_lowered += u64::from(packet.properties.session_expiry.is_some());
+        stats.keep_alives_lowered += u64::from(packet.properties.server_keep_alive.is_some());
         self.ranges = session.ranges.to_vec();
         self.last_received = now;
         self.state = State::Connected;

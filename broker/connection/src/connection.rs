@@ -130,6 +130,7 @@ impl Connection {
             // As if the network had failed [MQTT-3.1.2-22] [MQTT3-3.1.2-24].
             Failure::new(ReasonCode::KeepAliveTimeout, "keep alive timeout")
         } else {
+            out.stats.connect_timeouts += 1;
             Failure::new(ReasonCode::UnspecifiedError, "connect timeout")
         };
         Err(self.close(settings, failure, out.bytes, out.stats))

@@ -103,7 +103,8 @@ impl Connection {
         publish: &Publish<'a>,
         out: &mut Outbox<'_, 'a>,
     ) -> Result<(), Failure> {
-        out.stats.count_publish_received(publish.qos);
+        out.stats
+            .count_publish_received(publish.qos, publish.payload.len());
         Self::check_publish(settings, publish)?;
         let topic = match publish.topic_alias {
             None => Topic::Borrowed(publish.topic),

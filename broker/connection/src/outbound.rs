@@ -262,7 +262,7 @@ impl Connection {
             self.fits(version, &head, publish) && encode(bytes, version, &head, publish)
         };
         if is_written {
-            stats.count_publish_sent(publish.qos);
+            stats.count_publish_sent(publish.qos, publish.payload.len());
             None
         } else {
             stats.deliveries_too_large += 1;

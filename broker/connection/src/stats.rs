@@ -13,6 +13,10 @@ pub struct Stats {
     pub publishes_received: [u64; 3],
     /// PUBLISH packets written, by QoS.
     pub publishes_sent: [u64; 3],
+    /// Bytes of payload in PUBLISH packets received.
+    pub payload_bytes_received: u64,
+    /// Bytes of payload in PUBLISH packets written.
+    pub payload_bytes_sent: u64,
     /// PUBLISH packets written with an alias in place of the topic.
     pub topic_aliases_used: u64,
     /// Received messages refused or dropped: to `$SYS/` or `$share/`.
@@ -27,7 +31,25 @@ pub struct Stats {
     pub acknowledgements_unknown: u64,
     /// Filters refused in SUBSCRIBE.
     pub filters_refused: u64,
-    /// Connections that we ended, by reason code.
+    /// Topic names and filters longer than allowed.
+    pub topic_bytes_exceeded: u64,
+    /// Topic names and filters with more levels than allowed.
+    pub topic_levels_exceeded: u64,
+    /// Packets with more user properties than allowed.
+    pub user_properties_exceeded: u64,
+    /// SUBSCRIBE packets with more filters than allowed.
+    pub subscribes_too_long: u64,
+    /// Subscriptions refused because the session has as many as allowed.
+    pub subscriptions_refused: u64,
+    /// Connections that did not come to a session in time.
+    pub connect_timeouts: u64,
+    /// Session expiry intervals that were lowered in CONNACK.
+    pub session_expiries_lowered: u64,
+    /// Keep alives that were lowered in CONNACK.
+    pub keep_alives_lowered: u64,
+    /// Connections that we ended before their CONNACK told of success, by reason code.
+    pub refused: [u64; 256],
+    /// Connections that we ended later, by reason code.
     pub closed: [u64; 256],
 }
 
@@ -38,6 +60,8 @@ impl Default for Stats {
             packets_sent: [0; 16],
             publishes_received: [0; 3],
             publishes_sent: [0; 3],
+            payload_bytes_received: 0,
+            payload_bytes_sent: 0,
             topic_aliases_used: 0,
             publishes_refused: 0,
             deliveries_expired: 0,
@@ -45,19 +69,26 @@ impl Default for Stats {
             deliveries_held_back: 0,
             acknowledgements_unknown: 0,
             filters_refused: 0,
+            topic_bytes_exceeded: 0,
+            topic_levels_exceeded: 0,
+            user_properties_exceeded: 0,
+            subscribes_too_long: 0,
+            subscriptions_refused: 0,
+            connect_timeouts: 0,
+            session_expiries_lowered: 0,
+            keep_alives_lowered: 0,
+            refused: [0; 256],
             closed: [0; 256],
         }
     }
 }
 
 impl Stats {
-    /// How many connections we ended with this reason.
+    /// How many connections we ended with this reason, before or after CONNACK.
     #[must_use]
     pub fn closed_with(&self, reason: ReasonCode) -> u64 {
-        self.closed
-            .get(reason as usize)
-            .copied()
-            .unwrap_or_default()
+        let count = |counts: &[u64; 256]| counts.get(reason as usize).copied().unwrap_or_default();
+        count(&self.refused) + count(&self.closed)
     }
 
     #[inline]
@@ -75,16 +106,37 @@ impl Stats {
     }
 
     #[inline]
-    pub(crate) fn count_publish_received(&mut self, qos: Qos) {
+    pub(crate) fn count_publish_received(&mut self, qos: Qos, payload_bytes: usize) {
+        self.payload_bytes_received += payload_bytes as u64;
         if let Some(count) = self.publishes_received.get_mut(qos as usize) {
             *count += 1;
         }
     }
 
     #[inline]
-    pub(crate) fn count_publish_sent(&mut self, qos: Qos) {
+    pub(crate) fn count_publish_sent(&mut self, qos: Qos, payload_bytes: usize) {
         self.count_sent(PUBLISH);
+        self.payload_bytes_sent += payload_bytes as u64;
         if let Some(count) = self.publishes_sent.get_mut(qos as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Counts a limit on what packets hold, told by what the decoder says of them.
+    pub(crate) fn count_detail(&mut self, detail: &str) {
+        let count = match detail {
+            "topic name too long" | "topic filter too long" => &mut self.topic_bytes_exceeded,
+            "topic name with too many levels" | "topic filter with too many levels" => {
+                &mut self.topic_levels_exceeded
+            }
+            "too many user properties" => &mut self.user_properties_exceeded,
+            _ => return,
+        };
+        *count += 1;
+    }
+
+    pub(crate) fn count_refused(&mut self, reason: ReasonCode) {
+        if let Some(count) = self.refused.get_mut(reason as usize) {
             *count += 1;
         }
     }

@@ -23,6 +23,8 @@ impl Connection {
         bytes: &mut Vec<u8>,
         stats: &mut Stats,
     ) -> Result<(), Close> {
+        let is_over = |code: &&ReasonCode| **code == ReasonCode::QuotaExceeded;
+        stats.subscriptions_refused += codes.iter().filter(is_over).count() as u64;
         self.write_suback(settings, packet_id, codes, bytes, stats)
             .map_err(|failure| self.close(settings, failure, bytes, stats))
     }
@@ -58,6 +60,7 @@ impl Connection {
         }
         let packet_id = subscribe.packet_id;
         let is_too_long = subscribe.filters.count() > settings.filters_per_subscribe as usize;
+        out.stats.subscribes_too_long += u64::from(is_too_long);
         let mut filters = Vec::with_capacity(subscribe.filters.count());
         let mut refused_count = 0;
         for (filter, options) in subscribe.filters.iter() {

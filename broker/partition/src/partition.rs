@@ -86,6 +86,8 @@ pub struct Stats {
     pub refused_retained: u64,
     /// Sessions refused because there are too many.
     pub refused_sessions: u64,
+    /// QoS 2 publishes refused because a session has as many half-finished as allowed.
+    pub refused_half_finished: u64,
     /// QoS 0 messages dropped because the session is offline.
     pub dropped_offline: u64,
 }
@@ -115,6 +117,7 @@ impl Stats {
         self.dropped_memory += more.dropped_memory;
         self.refused_retained += more.refused_retained;
         self.refused_sessions += more.refused_sessions;
+        self.refused_half_finished += more.refused_half_finished;
         self.dropped_offline += more.dropped_offline;
     }
 }

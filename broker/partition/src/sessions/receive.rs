@@ -73,6 +73,7 @@ impl Sessions {
         let full = count >= usize::from(ctx.settings.half_finished_max);
         if full || !self.has_room(ctx, publish.bytes()) {
             self.counts.refused_memory += u64::from(!full);
+            self.counts.refused_half_finished += u64::from(full);
             ctx.out
                 .reply(origin, Reply::Published(ReasonCode::QuotaExceeded));
             return Ok(());

@@ -44,6 +44,8 @@ pub(super) struct Counts {
     pub(super) refused_sessions: u64,
     /// Counter: messages refused for want of memory.
     pub(super) refused_memory: u64,
+    /// QoS 2 publishes beyond those that may be half-finished.
+    pub(super) refused_half_finished: u64,
 }
 
 impl Sessions {
@@ -73,6 +75,7 @@ impl Sessions {
         stats.half_finished += self.counts.half_finished;
         stats.refused_sessions += self.counts.refused_sessions;
         stats.refused_memory += self.counts.refused_memory;
+        stats.refused_half_finished += self.counts.refused_half_finished;
     }
 
     /// Whether `bytes` more can be kept for other partitions or as a will: nothing that clients
