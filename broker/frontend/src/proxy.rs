@@ -164,7 +164,7 @@ fn check_values(mut rest: &[u8]) -> Result<(), ProxyError> {
     }
 }
 
-/// Whose PROXY headers are believed: networks as address and prefix length. The default is nobody's.
+/// Whose PROXY headers are believed: networks as address and prefix length. By default nobody's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trust {
     networks: Vec<(IpAddr, u8)>,

@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,13 +23,20 @@ use crate::proxy::{self, Header, ProxyError};
 use crate::websocket::framing::Framing;
 use crate::websocket::handshake::{self, Upgrade};
 
-/// Handshakes under way.
+/// How many handshakes there are, for metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Handshakes {
+    pub(crate) under_way: AtomicU32,
+    /// Those that had to wait for others.
+    pub(crate) delayed: AtomicU64,
+}
+
+/// Where handshakes are done.
 pub(crate) struct Doorway {
     pub(crate) accepted: mpsc::Receiver<Accepted>,
     pub(crate) workers: Arc<Workers>,
     pub(crate) admission: Arc<Admission>,
-    /// Handshakes under way, for metrics.
-    pub(crate) handshakes: Arc<AtomicU32>,
+    pub(crate) counts: Arc<Handshakes>,
     pub(crate) handshakes_max: u32,
     pub(crate) timeout: Duration,
 }
@@ -41,11 +48,14 @@ impl Doorway {
         let places = Arc::new(Semaphore::new(self.handshakes_max.max(1) as usize));
         let mut tasks = JoinSet::new();
         while let Some(accepted) = self.accepted.recv().await {
+            if places.available_permits() == 0 {
+                self.counts.delayed.fetch_add(1, Ordering::Relaxed);
+            }
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
             };
             while tasks.try_join_next().is_some() {}
-            let under_way = UnderWay::begin(place, &self.handshakes);
+            let under_way = UnderWay::begin(place, &self.counts);
             let (workers, admission) = (Arc::clone(&self.workers), Arc::clone(&self.admission));
             let timeout = self.timeout;
             tasks.spawn_local(async move {
@@ -62,22 +72,22 @@ impl Doorway {
 /// A handshake that is counted until this is dropped.
 struct UnderWay {
     _place: OwnedSemaphorePermit,
-    count: Arc<AtomicU32>,
+    counts: Arc<Handshakes>,
 }
 
 impl UnderWay {
-    fn begin(place: OwnedSemaphorePermit, count: &Arc<AtomicU32>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
+    fn begin(place: OwnedSemaphorePermit, counts: &Arc<Handshakes>) -> Self {
+        counts.under_way.fetch_add(1, Ordering::Relaxed);
         Self {
             _place: place,
-            count: Arc::clone(count),
+            counts: Arc::clone(counts),
         }
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.counts.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

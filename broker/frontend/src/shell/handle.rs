@@ -1,12 +1,13 @@
 //! Asking and changing a frontend while it runs.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
 use super::accept::Workers;
 use super::admission::{Admission, Refusal};
+use super::doorway::Handshakes;
 use super::listener::{Listener, Terms};
 use super::mailbox::Message;
 use super::ready::lock;
@@ -42,8 +43,7 @@ pub struct ListenerStatus {
 pub(crate) struct Shared {
     pub(crate) workers: Arc<Workers>,
     pub(crate) admission: Arc<Admission>,
-    /// Handshakes under way.
-    pub(crate) handshakes: Arc<AtomicU32>,
+    pub(crate) handshakes: Arc<Handshakes>,
     ids_per_range: u16,
     listeners: Mutex<Vec<Arc<Listener>>>,
 }
@@ -92,7 +92,12 @@ impl Handle {
 
     /// Handshakes under way.
     pub fn handshakes(&self) -> u32 {
-        self.shared.handshakes.load(Ordering::Relaxed)
+        self.shared.handshakes.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Handshakes that had to wait because there were too many.
+    pub fn handshakes_delayed(&self) -> u64 {
+        self.shared.handshakes.delayed.load(Ordering::Relaxed)
     }
 
     /// Reads all TLS credentials again; they are for new connections.

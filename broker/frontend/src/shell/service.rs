@@ -115,7 +115,7 @@ impl<P: Port + Clone + Send + 'static> Service<P> {
             accepted,
             workers: Arc::clone(&workers),
             admission: Arc::clone(&shared.admission),
-            handshakes: Arc::clone(&shared.handshakes),
+            counts: Arc::clone(&shared.handshakes),
             handshakes_max: options.handshakes_max,
             timeout: options.handshake_timeout,
         };

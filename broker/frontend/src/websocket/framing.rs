@@ -1,10 +1,10 @@
 //! WebSocket frames, server side (RFC 6455, section 5), without IO. Binary payload is unmasked in
 //! place and lent to the caller; control frames are answered here.
 //!
-//! Each MQTT packet goes out in a frame of its own. The standard asks for less, but there are clients
-//! that look for the next packet only when the socket has more to read, and so do not see the second
-//! packet of a frame. Small packets are copied behind their headers, many to a system call, so that
-//! this costs what copying costs.
+//! Each MQTT packet goes out in a frame of its own. The standard asks for less, but there are
+//! clients that look for the next packet only when the socket has more to read, and so do not see
+//! the second packet of a frame. Small packets are copied behind their headers, many to a system
+//! call, so that this costs what copying costs.
 
 /// The most bytes of answers to control frames that may wait to be sent; a client that pings on
 /// without reading is closed.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use catena_connection::{Connection, Settings};
+use catena_mqtt::Version;
 use catena_types::{Generation, Moment, PartitionId, PartitionSet, Position, SessionId};
 
 use super::ending::Ending;
@@ -102,6 +103,13 @@ impl Client {
             taken: Vec::new(),
             rare: None,
         }
+    }
+
+    /// Whether it speaks MQTT 3.1 or 3.1.1.
+    pub(crate) fn is_v3(&self) -> bool {
+        self.connection
+            .version()
+            .is_some_and(|version| version != Version::V5)
     }
 
     #[inline]

@@ -68,6 +68,8 @@ impl<P: Port> Worker<P> {
             return;
         };
         client.is_socket_closed = true;
+        let is_lost = client.has_session && !client.is_ending();
+        self.state.stats.sockets_lost += u64::from(is_lost);
         client.out.clear(&mut self.state.buffers);
         let leave = Leave {
             will: WillFate::Publish,

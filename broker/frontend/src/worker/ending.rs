@@ -255,6 +255,7 @@ impl State {
         self.stats.connections -= 1;
         if client.has_session {
             self.stats.sessions -= 1;
+            self.stats.sessions_v3 -= u64::from(client.is_v3());
         }
     }
 }

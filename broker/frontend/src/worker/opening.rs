@@ -52,6 +52,7 @@ impl<P: Port> Worker<P> {
         if client.is_none_or(|client| client.epoch != epoch || client.is_ending()) {
             return;
         }
+        self.state.stats.count_verdict(verdict);
         match verdict {
             Verdict::Accepted => self.connect(now, slot, connect),
             Verdict::Refused(reason) => self.state.refuse(slot, reason),
@@ -146,6 +147,9 @@ impl State {
         client.generation = connected.generation;
         client.has_session = true;
         self.stats.sessions += 1;
+        self.stats.sessions_opened += 1;
+        self.stats.sessions_created += u64::from(!connected.present);
+        self.stats.sessions_v3 += u64::from(client.is_v3());
         if connected.present {
             client.attached = connected.partitions;
         }

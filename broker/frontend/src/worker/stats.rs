@@ -1,5 +1,9 @@
 //! What a worker counts. Plain numbers; the shell exports them.
 
+use catena_mqtt::ReasonCode;
+
+use super::opening::Verdict;
+
 /// Counts since the worker began, and gauges of now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -11,6 +15,20 @@ pub struct Stats {
     pub connections: u64,
     /// Clients with a session now.
     pub sessions: u64,
+    /// Those of them that speak MQTT 3.1 or 3.1.1.
+    pub sessions_v3: u64,
+    /// Clients that got a session.
+    pub sessions_opened: u64,
+    /// Sessions that began, which is not so when one was resumed.
+    pub sessions_created: u64,
+    /// Clients with a session whose socket was closed by them or by the network.
+    pub sockets_lost: u64,
+    /// Credentials that were accepted.
+    pub authentications_accepted: u64,
+    /// Credentials that were wrong or missing.
+    pub authentications_refused: u64,
+    /// Credentials that could not be judged, as when there were too many at once.
+    pub authentications_undecided: u64,
     /// Connections that were taken over by another.
     pub taken_over: u64,
     /// Bytes received.
@@ -27,4 +45,17 @@ pub struct Stats {
     pub exchanges: u64,
     /// Requests in them.
     pub requests: u64,
+}
+
+impl Stats {
+    pub(super) fn count_verdict(&mut self, verdict: Verdict) {
+        let count = match verdict {
+            Verdict::Accepted => &mut self.authentications_accepted,
+            Verdict::Refused(ReasonCode::ServerBusy | ReasonCode::ServerUnavailable) => {
+                &mut self.authentications_undecided
+            }
+            Verdict::Refused(_) => &mut self.authentications_refused,
+        };
+        *count += 1;
+    }
 }
