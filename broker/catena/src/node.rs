@@ -19,7 +19,7 @@ use catena_telemetry::metrics::{ProcessSource, Registry, RegistryOptions};
 use tokio::task::JoinSet;
 
 use crate::load::Loaded;
-use numbers::{Maxima, Numbers};
+pub(crate) use numbers::Numbers;
 use told::Teller;
 
 /// A broker that listens and does not accept yet.
@@ -47,7 +47,7 @@ impl Node {
         for (frontend, wake) in service.wakes() {
             backend.register(frontend, wake);
         }
-        let numbers = Arc::new(Numbers::new(Arc::clone(&backend), maxima(configuration)));
+        let numbers = Arc::new(Numbers::new(Arc::clone(&backend), broker.clone()));
         let process = Arc::new(ProcessSource::new(env!("CARGO_PKG_VERSION"), clock));
         let registry = Arc::new(Registry::new(RegistryOptions::new(host_name())));
         registry.register(Arc::clone(&process) as _);
@@ -75,6 +75,11 @@ impl Node {
     /// To ask and change the frontend while it runs.
     pub(crate) fn handle(&self) -> Handle {
         self.service.handle()
+    }
+
+    /// To tell of other limits while it runs.
+    pub(crate) fn numbers(&self) -> Arc<Numbers> {
+        Arc::clone(&self.teller.numbers)
     }
 
     /// Where clients connect, with the ports that the system has chosen.
@@ -167,17 +172,6 @@ fn with_remedy(error: catena_frontend::Error) -> anyhow::Error {
     match remedy {
         "" => error.into(),
         remedy => anyhow::anyhow!("{error}{remedy}"),
-    }
-}
-
-fn maxima(configuration: &Configuration) -> Maxima {
-    let limits = &configuration.broker.limits;
-    let pool = limits.memory_pool_bytes.to_u64();
-    Maxima {
-        connections: limits.connections.to_u64(),
-        retained_messages: limits.retained_messages.to_u64(),
-        memory_bytes: pool / 100 * limits.memory_refuse_percent.to_u64(),
-        memory_pool_bytes: pool,
     }
 }
 

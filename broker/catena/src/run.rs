@@ -88,13 +88,7 @@ async fn serve(
     let mut signals = Signals::new()?;
     let node = Node::bind(&loaded).await?;
     ports::log(&node.listeners(), &loaded);
-    let reload = Reload::new(
-        &arguments.configuration,
-        matches,
-        node.handle(),
-        logs,
-        &loaded,
-    );
+    let reload = Reload::new(&arguments.configuration, matches, &node, logs, &loaded);
     if let Some(path) = &arguments.port_file {
         ports::write(path, &node)?;
     }

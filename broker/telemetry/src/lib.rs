@@ -11,15 +11,14 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use catena_telemetry::metrics::{Categories, Registry, RegistryOptions, WorkerCounters};
+//! use catena_telemetry::metrics::{Registry, RegistryOptions, Samples, table};
 //!
-//! let categories = Arc::new(Categories::new());
-//! let worker = Arc::new(WorkerCounters::new(Arc::clone(&categories)));
 //! let registry = Registry::new(RegistryOptions::new("node-1"));
-//! registry.register(Arc::clone(&worker) as _);
+//! registry.register(Arc::new(|samples: &mut Samples| {
+//!     samples.add(&table::TOTAL_SESSIONS, [], 3);
+//! }));
 //!
-//! worker.publish_received(categories.intern("telemetry"), 20);
-//! let line = r#"aio_broker_publishes_received{hostname="node-1",category="telemetry"} 1"#;
+//! let line = r#"aio_broker_total_sessions{hostname="node-1"} 3"#;
 //! assert!(registry.render().contains(line));
 //! ```
 

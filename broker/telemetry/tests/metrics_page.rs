@@ -98,19 +98,20 @@ const HEAD: &str = "\
 The admin port (127.0.0.1:9600 unless configured) serves them at `/metrics` in the Prometheus text
 format, version 0.0.4. A metric of something that this node does not have is absent.
 
-No label holds a client identifier or a topic. Every limit has three metrics, joined by the label
+No label holds a client identifier or a topic. Limits have three metrics, joined by the label
 `limit`: `catena_limit_used`, `catena_limit_max` and `catena_limit_hits_total`; so
-`catena_limit_used / catena_limit_max > 0.8` watches them all at once.
+`catena_limit_used / catena_limit_max > 0.8` watches them all at once. [Limits](limits.md) says
+what each of them is.
 ";
 
 const COMPATIBLE: &str = "\
 Boards made for the Azure IoT Operations MQTT broker read these names. On request the prefix is
-`aio_mq_`, as older boards expect. All carry the label `hostname`. The label `category` is what a
-client told in the CONNECT user property `metriccategory`, else `uncategorized`; after the first
-14 others a new one counts as `other`.";
+`aio_mq_`, as older boards expect. All carry the label `hostname`. The label `category` is always
+`uncategorized`: clients are not told apart. Metrics of the self-check, the state store, the disk
+buffer, authorization and the transfer between replicas are absent, as a node of today has none.";
 
 const CATENA: &str = "The label `listener` is the name of a BrokerListener; `transport` is `tcp`, \
-`tls`, `ws` or `wss`.";
+`tls`, `ws`, `wss` or `unix`.";
 
 const PROCESS: &str =
     "The names that Prometheus client libraries give to every process. Linux only.";

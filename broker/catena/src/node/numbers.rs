@@ -1,82 +1,150 @@
 //! The numbers of frontend and backend, as metrics and as what `$SYS` topics are made from.
 
+mod clients;
+mod limits;
+mod store;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catena_backend::Backend;
 use catena_frontend::worker::Stats;
 use catena_frontend::{ListenerStatus, Refusal};
-use catena_telemetry::metrics::{
-    Collect, Direction, DisconnectReason, DropReason, Limit, PacketType, Samples, Totals, table,
-};
+use catena_resources::BrokerSettings;
+use catena_telemetry::metrics::{Collect, Samples, Totals, table};
 use catena_telemetry::sys_topics::Snapshot;
-
-use super::reasons;
+use catena_types::Moment;
 
 /// What the frontend's workers told last. They are asked once a second: a scrape must not wait.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frontend {
+    /// When they told it.
+    pub(super) told: Moment,
     pub(super) workers: Vec<Stats>,
     pub(super) listeners: Vec<ListenerStatus>,
     /// Connections refused before MQTT, by reason.
     pub(super) refused: Vec<(Refusal, u64)>,
+    pub(super) most_connections_per_address: u32,
+    pub(super) handshakes: u32,
+    pub(super) handshakes_delayed: u64,
 }
 
-/// The limits that metrics compare with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Maxima {
-    pub(super) connections: u64,
-    pub(super) retained_messages: u64,
-    pub(super) memory_bytes: u64,
-    /// What the memory pool holds in all; publishes are refused below that.
-    pub(super) memory_pool_bytes: u64,
+impl Frontend {
+    fn sum(&self, of: impl Fn(&Stats) -> u64) -> u64 {
+        self.workers.iter().map(of).sum()
+    }
+
+    fn publishes_received(&self) -> u64 {
+        self.sum(|stats| stats.connection.publishes_received.iter().sum())
+    }
+
+    fn publishes_sent(&self) -> u64 {
+        self.sum(|stats| stats.connection.publishes_sent.iter().sum())
+    }
+
+    /// QoS 0 deliveries that were dropped, expired or were too large for their receiver.
+    fn dropped(&self) -> u64 {
+        self.sum(|stats| {
+            let connection = &stats.connection;
+            let unfit = connection.deliveries_expired + connection.deliveries_too_large;
+            stats.deliveries_dropped + unfit
+        })
+    }
+}
+
+/// How many publishes came and went in a second, lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Rates {
+    received: f64,
+    sent: f64,
+}
+
+impl Rates {
+    /// Between two times that the workers told.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a rate is shown, not counted on"
+    )]
+    fn between(before: &Frontend, after: &Frontend) -> Option<Self> {
+        let seconds = after.told.since(before.told).as_secs_f64();
+        let rate = |before: u64, after: u64| after.saturating_sub(before) as f64 / seconds;
+        (seconds > 0.0).then(|| Self {
+            received: rate(before.publishes_received(), after.publishes_received()),
+            sent: rate(before.publishes_sent(), after.publishes_sent()),
+        })
+    }
+}
+
+/// What may change while numbers are asked for.
+#[derive(Debug)]
+struct Told {
+    frontend: Frontend,
+    rates: Rates,
+    /// Sessions that have ended.
+    removed: u64,
+    settings: BrokerSettings,
 }
 
 /// A source of samples: the backend as it is, the frontend as it was told last.
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     backend: Arc<Backend>,
-    frontend: Mutex<Frontend>,
-    maxima: Maxima,
+    told: Mutex<Told>,
 }
 
 impl Numbers {
-    pub(super) fn new(backend: Arc<Backend>, maxima: Maxima) -> Self {
+    pub(super) fn new(backend: Arc<Backend>, settings: BrokerSettings) -> Self {
         Self {
             backend,
-            frontend: Mutex::default(),
-            maxima,
+            told: Mutex::new(Told {
+                frontend: Frontend::default(),
+                rates: Rates::default(),
+                removed: 0,
+                settings,
+            }),
         }
     }
 
+    /// The workers have told their numbers.
     pub(super) fn tell(&self, frontend: Frontend) {
-        *self.frontend.lock().unwrap_or_else(PoisonError::into_inner) = frontend;
+        let sessions = self.backend.stats().partitions.sessions;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // Sessions that began since the workers told are among those of now: never too many.
+        let created = frontend.sum(|stats| stats.sessions_created);
+        told.removed = told.removed.max(created.saturating_sub(sessions));
+        if let Some(rates) = Rates::between(&told.frontend, &frontend) {
+            told.rates = rates;
+        }
+        told.frontend = frontend;
     }
 
-    fn frontend(&self) -> Frontend {
-        let frontend = self.frontend.lock();
-        frontend.unwrap_or_else(PoisonError::into_inner).clone()
+    /// The limits are these from now on.
+    pub(crate) fn set_settings(&self, settings: BrokerSettings) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.settings = settings;
     }
 
     /// What `$SYS` topics are made from, but for what the process knows of itself.
     pub(super) fn snapshot(&self) -> Snapshot {
         let stats = self.backend.stats();
         let (store, routing) = (&stats.partitions, &stats.routing);
-        let workers = self.frontend().workers;
-        let sum = |of: fn(&Stats) -> u64| workers.iter().map(of).sum::<u64>();
-        let frontend_dropped = sum(dropped_by_worker);
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let frontend = &told.frontend;
         let store_dropped = store.dropped_oldest + store.dropped_expired + store.dropped_memory;
         Snapshot {
             totals: Totals {
-                connects_received: sum(|stats| stats.connection.packets_received[1]),
-                packets_received: sum(|stats| stats.connection.packets_received.iter().sum()),
-                packets_sent: sum(|stats| stats.connection.packets_sent.iter().sum()),
-                bytes_received: sum(|stats| stats.bytes_received),
-                bytes_sent: sum(|stats| stats.bytes_sent),
-                publishes_received: sum(publishes_received),
-                publishes_sent: sum(publishes_sent),
-                messages_dropped: frontend_dropped + store_dropped,
-                ..Totals::default()
+                connects_received: frontend.sum(|stats| stats.connection.packets_received[1]),
+                packets_received: frontend
+                    .sum(|stats| stats.connection.packets_received.iter().sum()),
+                packets_sent: frontend.sum(|stats| stats.connection.packets_sent.iter().sum()),
+                bytes_received: frontend.sum(|stats| stats.bytes_received),
+                bytes_sent: frontend.sum(|stats| stats.bytes_sent),
+                publishes_received: frontend.publishes_received(),
+                publishes_sent: frontend.publishes_sent(),
+                payload_bytes_received: frontend
+                    .sum(|stats| stats.connection.payload_bytes_received),
+                payload_bytes_sent: frontend.sum(|stats| stats.connection.payload_bytes_sent),
+                messages_dropped: frontend.dropped() + store_dropped,
             },
-            sockets_opened: sum(|stats| stats.connections_opened),
+            sockets_opened: frontend.sum(|stats| stats.connections_opened),
             clients_connected: store.connected,
             clients_total: store.sessions,
             clients_expired: store.sessions_expired,
@@ -92,181 +160,41 @@ impl Numbers {
 
 impl Collect for Numbers {
     fn collect(&self, samples: &mut Samples) {
-        let frontend = self.frontend();
-        for stats in &frontend.workers {
-            worker(stats, samples);
-        }
-        for listener in &frontend.listeners {
-            let (name, transport) = listener
-                .name
-                .split_once('@')
-                .unwrap_or((&listener.name, ""));
-            let transport = if transport.starts_with("unix:") {
-                "unix"
-            } else {
-                "tcp"
-            };
-            let connections = u64::from(listener.connections);
-            samples.add(&table::CONNECTIONS, [name, transport], connections);
-        }
-        for (refusal, count) in &frontend.refused {
-            let reason = reasons::refusal(*refusal).as_str();
-            samples.add(&table::CONNECTIONS_REFUSED, [reason], *count);
-            if let Some(limit) = reasons::limit(*refusal) {
-                hits(limit, *count, samples);
-            }
-        }
-        let connections = frontend.workers.iter().map(|stats| stats.connections).sum();
-        limit(
-            Limit::Connections,
-            connections,
-            self.maxima.connections,
-            samples,
-        );
-        self.store(samples);
-    }
-}
-
-impl Numbers {
-    fn store(&self, samples: &mut Samples) {
         let stats = self.backend.stats();
-        let (store, routing) = (&stats.partitions, &stats.routing);
-        let subscriptions = routing.subscriptions as u64;
-        samples.add(&table::TOTAL_SESSIONS, [], store.sessions);
-        samples.add(&table::TOTAL_SUBSCRIPTIONS, [], subscriptions);
-        let brief = store.sessions.saturating_sub(store.persistent);
-        samples.add(
-            &table::STORE_TOTAL_SESSIONS,
-            ["true", "true", CHAIN],
-            store.persistent,
-        );
-        samples.add(
-            &table::STORE_TOTAL_SESSIONS,
-            ["false", "true", CHAIN],
-            brief,
-        );
-        let chain = ["true", CHAIN];
-        samples.add(&table::STORE_TOTAL_SUBSCRIPTIONS, chain, subscriptions);
-        samples.add(&table::STORE_RETAINED_MESSAGES, chain, store.retained);
-        samples.add(&table::STORE_RETAINED_BYTES, chain, store.retained_bytes);
-        samples.add(&table::STORE_WILL_MESSAGES, chain, store.wills);
-        samples.add(&table::STORE_WILL_BYTES, chain, store.will_bytes);
-        for one in [
-            &table::BACKEND_REPLICAS,
-            &table::BACKEND_REPLICAS_CURRENT,
-            &table::BACKEND_VERTICAL_CHAIN,
-            &table::BACKEND_VERTICAL_CHAIN_CURRENT,
-            &table::FRONTEND_REPLICAS,
-            &table::FRONTEND_REPLICAS_CURRENT,
-            &table::NUMBER_OF_ROUTES,
-        ] {
-            samples.add(one, [], 1);
-        }
-        let shared = routing.shared_subscriptions as u64;
-        samples.add(&table::SHARED_SUBSCRIPTIONS, [], shared);
-        samples.add(&table::QUEUED_MESSAGES, [], store.queued);
-        samples.add(&table::QUEUED_BYTES, [], store.bytes);
-        samples.add(&table::FAULTS, [], stats.faults);
-        let pool = self.maxima.memory_pool_bytes.max(1);
-        let percent = store.bytes.saturating_mul(100) / pool;
-        samples.add(&table::BUFFER_POOL_USED_PERCENT, ["messages"], percent);
-        dropped(
-            DropReason::QueueFullDropOldest,
-            store.dropped_oldest,
-            samples,
-        );
-        dropped(DropReason::Expired, store.dropped_expired, samples);
-        dropped(DropReason::MemoryPool, store.dropped_memory, samples);
-        dropped(DropReason::NoSession, store.dropped_offline, samples);
-        dropped(DropReason::RetainedLimit, store.refused_retained, samples);
-        let retained = self.maxima.retained_messages;
-        limit(Limit::RetainedMessages, store.retained, retained, samples);
-        hits(Limit::RetainedMessages, store.refused_retained, samples);
-        limit(
-            Limit::MemoryPool,
-            store.bytes,
-            self.maxima.memory_bytes,
-            samples,
-        );
-        let refused = store.refused_memory + store.dropped_memory;
-        hits(Limit::MemoryPool, refused, samples);
-        hits(Limit::QueueLength, store.dropped_oldest, samples);
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        clients::collect(&told.frontend, told.rates, samples);
+        samples.add(&table::CLIENT_REMOVED, [], told.removed);
+        store::collect(&stats, &told.settings, samples);
+        limits::collect(&stats, &told.frontend, &told.settings, samples);
     }
-}
-
-fn worker(stats: &Stats, samples: &mut Samples) {
-    let connection = &stats.connection;
-    samples.add(
-        &table::PUBLISHES_RECEIVED,
-        [CATEGORY],
-        publishes_received(stats),
-    );
-    samples.add(&table::PUBLISHES_SENT, [CATEGORY], publishes_sent(stats));
-    samples.add(&table::BYTES_RECEIVED, [], stats.bytes_received);
-    samples.add(&table::BYTES_SENT, [], stats.bytes_sent);
-    // Packet types begin at 1.
-    let received = connection.packets_received.iter().skip(1);
-    let sent = connection.packets_sent.iter().skip(1);
-    for ((packet_type, received), sent) in PacketType::ALL.iter().zip(received).zip(sent) {
-        samples.add(&table::PACKETS_RECEIVED, [packet_type.as_str()], *received);
-        samples.add(&table::PACKETS_SENT, [packet_type.as_str()], *sent);
-    }
-    for (code, count) in (0..=u8::MAX).zip(connection.closed) {
-        if count > 0 {
-            let reason = reasons::disconnect(code);
-            samples.add(&table::DISCONNECTS, [reason.as_str()], count);
-        }
-    }
-    let taken_over = DisconnectReason::TakenOver.as_str();
-    samples.add(&table::DISCONNECTS, [taken_over], stats.taken_over);
-    dropped(
-        DropReason::ReceiverBufferFull,
-        stats.deliveries_dropped,
-        samples,
-    );
-    dropped(DropReason::Expired, connection.deliveries_expired, samples);
-    dropped(
-        DropReason::PacketTooLarge,
-        connection.deliveries_too_large,
-        samples,
-    );
-    let outgoing = Direction::Outgoing.as_str();
-    let labels = [CATEGORY, outgoing];
-    samples.add(
-        &table::QOS0_MESSAGES_DROPPED,
-        labels,
-        stats.deliveries_dropped,
-    );
-}
-
-fn publishes_received(stats: &Stats) -> u64 {
-    stats.connection.publishes_received.iter().sum()
-}
-
-fn publishes_sent(stats: &Stats) -> u64 {
-    stats.connection.publishes_sent.iter().sum()
-}
-
-fn dropped_by_worker(stats: &Stats) -> u64 {
-    let connection = &stats.connection;
-    stats.deliveries_dropped + connection.deliveries_expired + connection.deliveries_too_large
-}
-
-fn dropped(reason: DropReason, count: u64, samples: &mut Samples) {
-    samples.add(&table::MESSAGES_DROPPED, [reason.as_str()], count);
-}
-
-fn limit(limit: Limit, used: u64, max: u64, samples: &mut Samples) {
-    samples.add(&table::LIMIT_USED, [limit.as_str()], used);
-    samples.add(&table::LIMIT_MAX, [limit.as_str()], max);
-}
-
-fn hits(limit: Limit, count: u64, samples: &mut Samples) {
-    samples.add(&table::LIMIT_HITS, [limit.as_str()], count);
 }
 
 /// One process is one chain, as far as those who read the compatible metrics can tell.
 const CHAIN: &str = "1";
 
-/// Nothing gives clients a category yet.
+/// Clients are not told apart by category.
 const CATEGORY: &str = "uncategorized";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn rates_are_those_of_the_time_between() {
+        let at = |seconds, received, sent| {
+            let mut stats = Stats::default();
+            stats.connection.publishes_received = [received, 0, 0];
+            stats.connection.publishes_sent = [0, sent, 0];
+            Frontend {
+                told: Moment::ZERO.plus(Duration::from_secs(seconds)),
+                workers: vec![stats],
+                ..Frontend::default()
+            }
+        };
+        let rates = Rates::between(&at(1, 10, 0), &at(3, 30, 1)).unwrap();
+        assert_eq!((rates.received, rates.sent), (10.0, 0.5));
+        assert_eq!(Rates::between(&at(1, 10, 0), &at(1, 30, 1)), None);
+    }
+}

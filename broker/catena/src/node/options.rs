@@ -34,11 +34,6 @@ pub(super) fn backend(broker: &BrokerSettings) -> anyhow::Result<catena_backend:
         .ok_or_else(|| anyhow::anyhow!("there cannot be {partitions} partitions"))?;
     let share = |whole: u64| whole.div_ceil(u64::from(partitions));
     let queue = &broker.subscriber_queue;
-    let memory = limits.memory_pool_bytes.to_u64() / 100 * limits.memory_refuse_percent.to_u64();
-    let sessions = limits
-        .connections
-        .to_u64()
-        .saturating_mul(SESSIONS_PER_CONNECTION);
     let partition = catena_partition::Settings {
         queue: QueueLimit {
             length_max: queue.length.map_or(u64::MAX, |length| length.to_u64()),
@@ -48,9 +43,9 @@ pub(super) fn backend(broker: &BrokerSettings) -> anyhow::Result<catena_backend:
                 QueueStrategy::DropOldest => catena_partition::QueueStrategy::DropOldest,
             },
         },
-        memory_bytes_max: share(memory),
+        memory_bytes_max: share(memory_bytes_max(broker)),
         retained_messages_max: share(limits.retained_messages.to_u64()),
-        sessions_max: share(sessions.max(SESSIONS_MIN)),
+        sessions_max: share(sessions_max(broker)),
         half_finished_max: limits.half_finished_qos2.to_u16(),
         share_strategy: match broker.shared_subscription_strategy {
             SharedSubscriptionStrategy::RoundRobin => ShareStrategy::RoundRobin,
@@ -68,6 +63,20 @@ pub(super) fn backend(broker: &BrokerSettings) -> anyhow::Result<catena_backend:
         frontends: workers(broker),
         subscriptions_per_session_max: limits.subscriptions_per_session.to_usize(),
     })
+}
+
+/// Bytes of messages from which on publishes are refused.
+pub(super) fn memory_bytes_max(broker: &BrokerSettings) -> u64 {
+    let limits = &broker.limits;
+    limits.memory_pool_bytes.to_u64() / 100 * limits.memory_refuse_percent.to_u64()
+}
+
+/// Sessions, connected or not, from which on new ones are refused.
+pub(super) fn sessions_max(broker: &BrokerSettings) -> u64 {
+    let connections = broker.limits.connections.to_u64();
+    connections
+        .saturating_mul(SESSIONS_PER_CONNECTION)
+        .max(SESSIONS_MIN)
 }
 
 /// What the frontend is started with.

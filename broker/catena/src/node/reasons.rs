@@ -28,6 +28,24 @@ pub(super) fn limit(refusal: Refusal) -> Option<Limit> {
     }
 }
 
+/// Why a CONNECT was refused with this reason code.
+pub(super) fn refused(code: u8) -> RefusalReason {
+    match code {
+        0x80 => RefusalReason::ConnectTimeout,
+        0x81 | 0x82 => RefusalReason::Malformed,
+        0x83 => RefusalReason::Fault,
+        0x84 => RefusalReason::ProtocolVersion,
+        0x85 => RefusalReason::ClientId,
+        0x86 | 0x8C => RefusalReason::Authentication,
+        0x87 | 0x8A => RefusalReason::Authorization,
+        0x8B => RefusalReason::ShuttingDown,
+        0x95 => RefusalReason::PacketTooLarge,
+        0x97 => RefusalReason::MemoryPool,
+        0x90 | 0x9A | 0x9B => RefusalReason::WillUnsupported,
+        _ => RefusalReason::Unavailable,
+    }
+}
+
 /// Why a connection was ended with this reason code.
 pub(super) fn disconnect(code: u8) -> DisconnectReason {
     match code {

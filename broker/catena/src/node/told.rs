@@ -53,12 +53,17 @@ impl Teller {
     }
 
     async fn refresh(&self) {
+        let workers = self.frontend.stats().await;
         self.numbers.tell(Frontend {
-            workers: self.frontend.stats().await,
+            told: self.clock.now(),
+            workers,
             listeners: self.frontend.listeners(),
             refused: Refusal::ALL
                 .map(|reason| (reason, self.frontend.refused(reason)))
                 .to_vec(),
+            most_connections_per_address: self.frontend.most_connections_per_address(),
+            handshakes: self.frontend.handshakes(),
+            handshakes_delayed: self.frontend.handshakes_delayed(),
         });
     }
 

@@ -1,6 +1,8 @@
 //! SIGHUP: reads documents, certificates and password files again. What cannot be used as a whole
 //! is refused, and what was there stays: a broken file must never open a door.
 
+use std::sync::Arc;
+
 use catena_frontend::Handle;
 use catena_resources::{BrokerSettings, Diagnostic};
 use catena_telemetry::logs;
@@ -8,6 +10,7 @@ use clap::ArgMatches;
 use tracing::{error, info, warn};
 
 use crate::load::{self, Loaded};
+use crate::node::{Node, Numbers};
 use crate::{flags, node};
 
 /// What a reload needs.
@@ -15,6 +18,7 @@ pub(super) struct Reload<'a> {
     flags: &'a flags::Flags,
     matches: &'a ArgMatches,
     frontend: Handle,
+    numbers: Arc<Numbers>,
     logs: logs::Handle,
     /// As started: what cannot change without a restart is compared with this.
     started: BrokerSettings,
@@ -24,14 +28,15 @@ impl<'a> Reload<'a> {
     pub(super) fn new(
         flags: &'a flags::Flags,
         matches: &'a ArgMatches,
-        frontend: Handle,
+        node: &Node,
         logs: logs::Handle,
         loaded: &Loaded,
     ) -> Self {
         Self {
             flags,
             matches,
-            frontend,
+            frontend: node.handle(),
+            numbers: node.numbers(),
             logs,
             started: loaded.configuration.broker.clone(),
         }
@@ -60,6 +65,8 @@ impl<'a> Reload<'a> {
         if as_started(broker, &self.started) != self.started {
             warn!("some changes of the Broker take effect with the next start only");
         }
+        // What a reload can change is as it is now, the rest as at the start.
+        self.numbers.set_settings(as_started(&self.started, broker));
         let listeners = self.frontend.listeners();
         super::ports::log(&listeners, &loaded);
         info!(listeners = listeners.len(), "reloaded");

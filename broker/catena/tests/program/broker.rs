@@ -94,13 +94,18 @@ fn address(event: &Value) -> SocketAddr {
 pub(crate) struct Client(TcpStream);
 
 impl Client {
-    /// Sends CONNECT and reads the CONNACK: the client and its reason code.
-    pub(crate) fn connect(address: SocketAddr, login: Option<(&str, &str)>) -> (Self, u8) {
+    /// A connection that has sent nothing.
+    pub(crate) fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .unwrap();
-        let mut client = Self(stream);
+        Self(stream)
+    }
+
+    /// Sends CONNECT and reads the CONNACK: the client and its reason code.
+    pub(crate) fn connect(address: SocketAddr, login: Option<(&str, &str)>) -> (Self, u8) {
+        let mut client = Self::open(address);
         let flags = if login.is_some() { 0xC2 } else { 0x02 };
         // Clean start, keep alive of a minute, no properties, client ID "c".
         let mut body = b"\0\x04MQTT\x05".to_vec();

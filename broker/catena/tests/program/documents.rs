@@ -84,8 +84,8 @@ fn what_is_no_certificate_key_or_password_is_told() {
         "",
         "\
 conf/secrets/server/tls.crt: holds no certificate
-conf/users.txt:2:1: expected a hash that `catena passwd` or mosquitto_passwd makes ($argon2id$, $7$ \
-or $6$); passwords in plain text are refused
+conf/users.txt:2:1: expected a hash that `catena passwd` or mosquitto_passwd makes ($argon2id$, \
+$7$ or $6$); passwords in plain text are refused
 refused: 2 errors
 ",
     );

@@ -5,6 +5,9 @@
 mod broker;
 mod command_line;
 mod documents;
+mod guides;
+mod limits;
+mod metrics;
 mod passwords;
 mod process;
 mod reference;

@@ -12,8 +12,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// `catena_frontend` covers `catena_frontend::tls`. The longest match counts; of equal ones, the
 /// last.
 ///
-/// A library that warns of each client that errs is held to errors, so that clients cannot flood the
-/// log; `debug` and `trace` for everything, or its own name, bring its lines back.
+/// A library that warns of each client that errs is held to errors, so that clients cannot flood
+/// the log; `debug` and `trace` for everything, or its own name, bring its lines back.
 #[derive(Debug, Clone)]
 pub struct Filter {
     text: String,

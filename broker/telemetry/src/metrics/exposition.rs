@@ -102,9 +102,9 @@ mod tests {
         registry.register(Arc::new(two_sources_worth));
         check(
             &registry,
-            r#"# HELP catena_messages_unrouted_total Messages received that matched no subscription.
-# TYPE catena_messages_unrouted_total counter
-catena_messages_unrouted_total 0
+            r#"# HELP catena_faults_total Broken invariants; each stops a connection or replica. Stays 0.
+# TYPE catena_faults_total counter
+catena_faults_total 0
 # HELP aio_broker_publishes_received PUBLISH packets received from clients.
 # TYPE aio_broker_publishes_received counter
 aio_broker_publishes_received{hostname="node-1",category="a\"b\\c\nd"} 2
@@ -159,6 +159,6 @@ catena_uptime_seconds 2.5
             18_446_744_073_709_u64 + 1,
         );
         samples.add(&table::PUBLISHES_RECEIVED, ["a\"b\\c\nd"], 1);
-        samples.add(&table::MESSAGES_UNROUTED, [], 0);
+        samples.add(&table::FAULTS, [], 0);
     }
 }

@@ -1,15 +1,13 @@
 //! Metrics: definitions, counters, and the registry that collects them at scrape time.
 //!
-//! Nothing is added up while messages flow. A worker counts in its own [`WorkerCounters`], which
-//! nobody else writes; a scrape asks every registered [`Collect`] source for its samples, adds up
-//! those of the same name and labels, and renders them. Every name is a constant of [`table`].
+//! Nothing is added up while messages flow: a worker counts for itself. A scrape asks every
+//! registered [`Collect`] source for its samples, adds up those of the same name and labels, and
+//! renders them. Every name is a constant of [`table`].
 //!
 //! The registry is our own because the compatible names (`aio_broker_publishes_received`) are
 //! counters without `_total`, which libraries in the OpenMetrics tradition append, and because a
 //! source here is a plain loop over numbers that exist already.
 
-mod category;
-mod counter;
 mod definition;
 mod exposition;
 mod labels;
@@ -17,10 +15,8 @@ mod process;
 mod registry;
 mod samples;
 pub mod table;
-mod worker;
+mod totals;
 
-pub use category::{CATEGORIES_MAX, Categories, Category};
-pub use counter::Counter;
 pub use definition::{Definition, Kind, Metric, Namespace};
 pub use labels::{
     Direction, DisconnectReason, DropReason, LABEL_SETS, LabelSet, Limit, MqttVersion, PacketType,
@@ -29,4 +25,4 @@ pub use labels::{
 pub use process::ProcessSource;
 pub use registry::{Collect, Prefix, Registry, RegistryOptions};
 pub use samples::{Samples, Value};
-pub use worker::{ListenerCounters, Totals, WorkerCounters};
+pub use totals::Totals;

@@ -27,19 +27,21 @@ metrics! {
         "Bytes of payload in PUBLISH packets received.";
     PAYLOAD_BYTES_SENT = Compatible Counter "payload_bytes_sent" ["category"]
         "Bytes of payload in PUBLISH packets sent.";
+    PUBLISHES_RECEIVED_PER_SECOND = Compatible Gauge "publishes_received_per_second" []
+        "PUBLISH packets received in the last second.";
+    PUBLISHES_SENT_PER_SECOND = Compatible Gauge "publishes_sent_per_second" []
+        "PUBLISH packets sent in the last second.";
+    PUBLISHES_PROCESSED = Compatible Counter "publishes_processed_count" []
+        "PUBLISH packets that the broker has taken care of, whatever became of them.";
     AUTHENTICATION_SUCCESSES = Compatible Counter "authentication_successes" ["category"]
         "Clients that proved who they are.";
     AUTHENTICATION_FAILURES = Compatible Counter "authentication_failures" ["category"]
         "Authentications that could not be decided, as when a server did not answer.";
     AUTHENTICATION_DENY = Compatible Counter "authentication_deny" ["category"]
         "Clients turned away for wrong or missing credentials.";
-    AUTHORIZATION_ALLOW = Compatible Counter "authorization_allow" ["category"]
-        "Decisions to allow a connect, publish or subscribe.";
-    AUTHORIZATION_DENY = Compatible Counter "authorization_deny" ["category"]
-        "Decisions to deny a connect, publish or subscribe.";
     QOS0_MESSAGES_DROPPED = Compatible Counter "qos0_messages_dropped" ["category", "direction"]
         "QoS 0 messages dropped because the broker or a receiver was too busy.";
-    BACKPRESSURE_PACKETS_REJECTED = Compatible Counter "backpressure_packets_rejected" ["category"]
+    BACKPRESSURE_REJECTED = Compatible Counter "backpressure_packets_rejected" ["category"]
         "Packets rejected because the memory for messages was used up.";
     CLIENT_CONNECTED = Compatible Counter "client_connected" []
         "Connections that got a session.";
@@ -110,24 +112,20 @@ metrics! {
         "Connections with a session that ended.";
     MESSAGES_DROPPED = Catena Counter "messages_dropped_total" ["reason"]
         "Messages that did not reach a session, counted once per session.";
-    MESSAGES_UNROUTED = Catena Counter "messages_unrouted_total" []
-        "Messages received that matched no subscription.";
     SHARED_SUBSCRIPTIONS = Catena Gauge "backend_shared_subscriptions" []
         "Subscriptions to share groups.";
     QUEUED_MESSAGES = Catena Gauge "backend_queued_messages" []
         "Messages that wait in delivery queues, counted once per session.";
     QUEUED_BYTES = Catena Gauge "backend_queued_bytes" []
         "Bytes of stored messages, each stored once however many sessions wait for it.";
-    INFLIGHT_MESSAGES = Catena Gauge "frontend_inflight_messages" []
-        "Messages sent to clients and not yet acknowledged.";
     LIMIT_USED = Catena Gauge "limit_used" ["limit"]
-        "How much of a limit is used now; of a limit per client or session, the highest.";
+        "How much of a limit is used now; absent for limits on a single packet or client.";
     LIMIT_MAX = Catena Gauge "limit_max" ["limit"]
         "The limit as configured; absent when there is none.";
     LIMIT_HITS = Catena Counter "limit_hits_total" ["limit"]
         "How often a limit acted: refused, lowered, dropped or closed.";
     FAULTS = Catena Counter "faults_total" []
-        "Broken invariants; each stops one connection or replica. Expected to stay 0.";
+        "Broken invariants; each stops a connection or replica. Stays 0.";
     ADMIN_REQUESTS = Catena Counter "admin_requests_total" ["code"]
         "Answers of the admin port.";
 
