@@ -257,8 +257,7 @@ impl Connection {
                     settings.limits.packet_bytes_max
                 }
             };
-            let next = frame::next(rest, bytes_max);
-            let (first_byte, body, size) = match next {
+            let (first_byte, body, size) = match frame::next(rest, bytes_max) {
                 Ok(Frame::Complete {
                     first_byte,
                     body,
