@@ -26,8 +26,12 @@ pub const EXPIRIES_PER_TICK_MAX: usize = 1_000;
 /// Notifications after which a tick leaves the rest to the next.
 pub const NOTIFICATIONS_PER_TICK_MAX: usize = 1_000;
 
-/// Comparisons after which a page of a scan ends: a few milliseconds.
-pub const SCAN_STEPS_MAX: u64 = 1_000_000;
+/// Comparisons after which a page of a scan ends: a few milliseconds. Looking at a key counts as
+/// [`SCAN_STEPS_PER_KEY`] of them.
+pub const SCAN_STEPS_MAX: u64 = 400_000;
+
+/// What it costs to find a key and to sort it in, in comparisons.
+pub const SCAN_STEPS_PER_KEY: u64 = 40;
 
 /// Requests whose client ID and correlation data are longer together are not recognised when they
 /// come again. Clients send 16 bytes of correlation data.

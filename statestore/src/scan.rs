@@ -8,7 +8,7 @@ use catena_store::{Refusal, Scan, glob, reply};
 use catena_types::Moment;
 
 use crate::StateStore;
-use crate::limits::SCAN_STEPS_MAX;
+use crate::limits::{SCAN_STEPS_MAX, SCAN_STEPS_PER_KEY};
 use crate::table::SHARDS;
 
 /// The first byte of tokens: which form they have.
@@ -49,6 +49,7 @@ impl StateStore {
             keys.extend(alive.map(|record| record.key()).filter(|key| *key > after));
             keys.sort_unstable();
             for key in &keys {
+                steps += SCAN_STEPS_PER_KEY;
                 if glob::matches_counted(scan.pattern, key, &mut steps) && visible(key) {
                     page.push(*key);
                 }

@@ -349,11 +349,8 @@ impl Watches {
         let Some(watched) = self.keys.at_mut(index) else {
             return;
         };
-        if watched
-            .registrations
-            .iter()
-            .any(|registration| registration.state.resumes())
-        {
+        let resumes = |registration: &Registration| registration.state.resumes();
+        if watched.log.is_none() || watched.registrations.iter().any(resumes) {
             return;
         }
         if let Some(log) = watched.log.take() {

@@ -6,3 +6,4 @@ pub mod decode_v3;
 pub mod decode_v5;
 pub mod resp3;
 pub mod roundtrip;
+pub mod statestore;
