@@ -10,8 +10,8 @@ use crate::{Client, Error, Publish, Tls, random};
 /// Makes a [`Client`]. Each option has a default that suits most programs.
 ///
 /// A URL may carry some of the options: user and password before the host, and `client_id`,
-/// `clean_start`, `session_expiry` and `keep_alive` (both in seconds) after a `?`. What is said by a
-/// method counts more.
+/// `clean_start`, `session_expiry` and `keep_alive` (both in seconds) after a `?`. What is said by
+/// a method counts more.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), catena_sdk::Error> {
@@ -139,8 +139,8 @@ impl Builder {
         self
     }
 
-    /// How often to ask whether the broker is there; it is given up after twice as long. From 5 s to
-    /// 65,535 s. Default: 30 s.
+    /// How often to ask whether the broker is there; it is given up after twice as long. From 5 s
+    /// to 65,535 s. Default: 30 s.
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.keep_alive = Some(keep_alive);
         self

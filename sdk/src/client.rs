@@ -154,8 +154,8 @@ impl Client {
         self.enqueue(publish).await?.await
     }
 
-    /// Puts a message into the queue, and returns the future of the broker's answer. Waits while the
-    /// queue is full: [`queue_len_max`](Builder::queue_len_max) bounds it, and
+    /// Puts a message into the queue, and returns the future of the broker's answer. Waits while
+    /// the queue is full: [`queue_len_max`](Builder::queue_len_max) bounds it, and
     /// [`in_flight_max`](Builder::in_flight_max) what is on its way.
     ///
     /// Cancel safe: if the future is dropped, the message is not sent.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use catena_store::Refusal;
+
 use crate::Reason;
 
 /// Why something could not be done.
@@ -83,6 +85,15 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The state store refused a command.
+    #[error("the state store refused: {text}")]
+    StoreRefused {
+        /// In its words.
+        text: String,
+    },
+    /// A lease was lost before the work that it protects was done.
+    #[error("the lease was lost")]
+    LeaseLost,
     /// The other side of a request/response exchange answered with an error of its own.
     #[error("the responder answered with an error: {why}")]
     Remote {
@@ -99,6 +110,11 @@ impl Error {
         }
     }
 
+    pub(crate) fn answer(why: &str) -> Self {
+        let why = why.to_owned();
+        Self::Answer { why }
+    }
+
     /// Whether the same may succeed later, with nothing changed on this side.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -110,7 +126,9 @@ impl Error {
             | Self::ConnectionLost
             | Self::SessionLost
             | Self::TimedOut { .. }
+            | Self::LeaseLost
             | Self::Full => true,
+            Self::StoreRefused { text } => Refusal::from_text(text) == Some(Refusal::QuotaExceeded),
             Self::Invalid { .. }
             | Self::Closed
             | Self::ClosedUnanswered
@@ -127,11 +145,13 @@ impl Error {
             | Self::Refused { .. }
             | Self::ConnectionRefused { .. }
             | Self::Unreachable { .. }
+            | Self::StoreRefused { .. }
             | Self::Full
             | Self::Closed => Outcome::NotApplied,
             Self::ConnectionLost
             | Self::SessionLost
             | Self::TimedOut { .. }
+            | Self::LeaseLost
             | Self::ClosedUnanswered
             | Self::Answer { .. }
             | Self::Remote { .. } => Outcome::Unknown,

@@ -1,5 +1,5 @@
-//! An MQTT 5 client for Rust programs on [tokio](https://tokio.rs), made for the Catena broker; what
-//! is in the standard works with any broker.
+//! An MQTT 5 client for Rust programs on [tokio](https://tokio.rs), made for the Catena broker;
+//! what is in the standard works with any broker.
 //!
 //! What it is: one [`Client`], cloned wherever it is needed, that keeps a connection and a session.
 //! It publishes and waits for the broker's answer, subscribes and gives back streams, and comes
@@ -40,23 +40,30 @@
 //! # Where to start reading
 //!
 //! [`Client`] is the way in, [`Builder`] has the options, [`Error`] tells what to do when something
-//! fails. Inside, `session` is the bookkeeping, `connection` is `rumqttc`, and `driver` the task that
-//! joins them.
+//! fails. [`Requester`] waits for responses; [`StateStore`], [`Lock`] and [`LeaderElection`] build
+//! on the broker's key-value store. Inside, `session` is the bookkeeping, `connection` is `rumqttc`,
+//! and `driver` the task that joins them.
 
 mod backoff;
 mod builder;
 mod client;
+mod clock;
 mod connection;
 mod driver;
+mod election;
 mod error;
 mod event;
+mod lease;
+mod lock;
 mod message;
 mod messages;
 mod publish;
 mod qos;
 mod random;
 mod reason;
+mod rpc;
 mod session;
+mod store;
 mod subscribe;
 mod tasks;
 mod tls;
@@ -65,12 +72,17 @@ mod url;
 
 pub use builder::Builder;
 pub use client::Client;
+pub use election::{LeaderElection, Leadership};
 pub use error::{Error, Outcome};
 pub use event::{Event, Events};
+pub use lease::{Held, Lease, Lost};
+pub use lock::Lock;
 pub use message::Message;
 pub use messages::Messages;
 pub use publish::{Pending, Properties, Publish, Published};
 pub use qos::Qos;
 pub use reason::Reason;
+pub use rpc::Requester;
+pub use store::{Change, Condition, Entry, Observer, Set, StateStore, Version};
 pub use subscribe::{RetainHandling, Subscribe};
 pub use tls::Tls;

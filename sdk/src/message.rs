@@ -59,8 +59,8 @@ impl Message {
     }
 
     /// Tells the broker that this message has been taken care of. Needed for subscriptions that
-    /// [acknowledge manually](crate::Subscribe::acknowledge_manually); without effect for others, at
-    /// QoS 0, and a second time.
+    /// [acknowledge manually](crate::Subscribe::acknowledge_manually); without effect for others,
+    /// at QoS 0, and a second time.
     ///
     /// Messages may be acknowledged in any order. The acknowledgements leave in the order in which
     /// the messages came, as MQTT demands [MQTT-4.6.0-2], [MQTT-4.6.0-3]: one that is missing holds

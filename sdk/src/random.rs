@@ -8,6 +8,14 @@ pub(crate) fn number() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// 16 bytes that nobody else has, as correlation data.
+pub(crate) fn bytes() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&number().to_be_bytes());
+    bytes[8..].copy_from_slice(&number().to_be_bytes());
+    bytes
+}
+
 /// A name that nobody else has: the prefix and 16 hexadecimal digits.
 pub(crate) fn name(prefix: &str) -> String {
     format!("{prefix}{:016x}", number())

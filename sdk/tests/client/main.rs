@@ -14,7 +14,9 @@ mod proxy;
 mod publishing;
 mod reconnecting;
 mod refusing;
+mod requests;
 mod scripted;
+mod store;
 mod subscribing;
 
 use std::time::Duration;
