@@ -1,22 +1,66 @@
 //! A pool of places with stable indices: like a growing vector, but in chunks, so that growing
-//! neither copies nor leaves a half-sized copy behind for the allocator to keep.
+//! neither copies nor leaves a half-sized copy behind for the allocator to keep, and so that what
+//! has become empty goes back to the allocator.
 
 /// Places per chunk.
 const CHUNK: usize = 256;
 
-/// Values by index. A freed index is given out again, the last freed first.
+/// Empty chunks that are kept: a pool that fills and empties all the time allocates nothing.
+const SPARE_MAX: usize = 4;
+
+/// Values by index. A freed index is given out again.
 #[derive(Debug)]
 pub struct Pool<T> {
-    chunks: Vec<Box<[Place<T>]>>,
+    chunks: Vec<Chunk<T>>,
+    /// Chunks with a free place, each once; also some that have none any more.
+    roomy: Vec<u32>,
+    /// Chunks without memory.
+    bare: Vec<u32>,
+    /// Chunks with memory and without values.
+    spare: usize,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Chunk<T> {
+    /// All of them, or none.
+    places: Box<[Place<T>]>,
     /// The first free place, as a chain through the vacant ones.
     free: u32,
-    len: usize,
+    taken: u32,
+    is_listed: bool,
 }
 
 #[derive(Debug)]
 enum Place<T> {
     Vacant { next: u32 },
     Taken(T),
+}
+
+impl<T> Chunk<T> {
+    /// Without memory.
+    fn bare() -> Self {
+        Self {
+            places: Box::default(),
+            free: NONE,
+            taken: 0,
+            is_listed: false,
+        }
+    }
+
+    /// With memory and listed as roomy.
+    fn empty() -> Self {
+        let last = CHUNK as u32 - 1;
+        let vacant = |offset| Place::Vacant {
+            next: if offset == last { NONE } else { offset + 1 },
+        };
+        Self {
+            places: (0..=last).map(vacant).collect(),
+            free: 0,
+            taken: 0,
+            is_listed: true,
+        }
+    }
 }
 
 /// The end of the chain of free places.
@@ -33,51 +77,62 @@ impl<T> Pool<T> {
     pub const fn new() -> Self {
         Self {
             chunks: Vec::new(),
-            free: NONE,
+            roomy: Vec::new(),
+            bare: Vec::new(),
+            spare: 0,
             len: 0,
         }
     }
 
     /// Puts a value into a free place.
     pub fn insert(&mut self, value: T) -> u32 {
-        if self.free == NONE {
-            self.grow();
-        }
-        let index = self.free;
-        if let Some(place) = self.place_mut(index)
+        let number = self.chunk_with_room();
+        let Some(chunk) = self.chunks.get_mut(number as usize) else {
+            return NONE;
+        };
+        let offset = chunk.free;
+        if let Some(place) = chunk.places.get_mut(offset as usize)
             && let Place::Vacant { next } = *place
         {
             *place = Place::Taken(value);
-            self.free = next;
+            chunk.free = next;
+            self.spare -= usize::from(chunk.taken == 0);
+            chunk.taken += 1;
             self.len += 1;
         }
-        index
+        number * CHUNK as u32 + offset
     }
 
-    fn grow(&mut self) {
-        let first = (self.chunks.len() * CHUNK) as u32;
-        let last = first + CHUNK as u32 - 1;
-        let vacant = |index| Place::Vacant {
-            next: if index == last { NONE } else { index + 1 },
+    /// A chunk with a free place, with memory.
+    fn chunk_with_room(&mut self) -> u32 {
+        while let Some(&number) = self.roomy.last() {
+            match self.chunks.get_mut(number as usize) {
+                Some(chunk) if chunk.free != NONE => return number,
+                Some(chunk) => chunk.is_listed = false,
+                None => {}
+            }
+            self.roomy.pop();
+        }
+        let number = match self.bare.pop() {
+            Some(number) => number,
+            None => {
+                self.chunks.push(Chunk::bare());
+                self.chunks.len() as u32 - 1
+            }
         };
-        self.chunks.push((first..=last).map(vacant).collect());
-        self.free = first;
-    }
-
-    #[inline]
-    fn place_mut(&mut self, index: u32) -> Option<&mut Place<T>> {
-        let chunk = self.chunks.get_mut(index as usize / CHUNK)?;
-        chunk.get_mut(index as usize % CHUNK)
+        if let Some(chunk) = self.chunks.get_mut(number as usize) {
+            *chunk = Chunk::empty();
+        }
+        self.spare += 1;
+        self.roomy.push(number);
+        number
     }
 
     /// The value at `index`.
     #[inline]
     pub fn at(&self, index: u32) -> Option<&T> {
-        match self
-            .chunks
-            .get(index as usize / CHUNK)?
-            .get(index as usize % CHUNK)?
-        {
+        let chunk = self.chunks.get(index as usize / CHUNK)?;
+        match chunk.places.get(index as usize % CHUNK)? {
             Place::Taken(value) => Some(value),
             Place::Vacant { .. } => None,
         }
@@ -86,29 +141,54 @@ impl<T> Pool<T> {
     /// The value at `index`.
     #[inline]
     pub fn at_mut(&mut self, index: u32) -> Option<&mut T> {
-        match self.place_mut(index)? {
+        let chunk = self.chunks.get_mut(index as usize / CHUNK)?;
+        match chunk.places.get_mut(index as usize % CHUNK)? {
             Place::Taken(value) => Some(value),
             Place::Vacant { .. } => None,
         }
     }
 
-    /// Takes the value at `index` out and frees the place. The last value to go frees all memory.
+    /// Takes the value at `index` out and frees the place; with the last value of a chunk its
+    /// memory, unless few chunks are empty.
     pub fn remove(&mut self, index: u32) -> Option<T> {
-        let free = self.free;
-        let place = self.place_mut(index)?;
+        let number = index / CHUNK as u32;
+        let chunk = self.chunks.get_mut(number as usize)?;
+        let place = chunk.places.get_mut(index as usize % CHUNK)?;
         if let Place::Vacant { .. } = place {
             return None;
         }
-        let taken = std::mem::replace(place, Place::Vacant { next: free });
-        self.free = index;
+        let taken = std::mem::replace(place, Place::Vacant { next: chunk.free });
+        chunk.free = index % CHUNK as u32;
+        chunk.taken -= 1;
         self.len -= 1;
-        if self.len == 0 && self.chunks.len() > 16 {
-            *self = Self::new();
+        if !chunk.is_listed {
+            chunk.is_listed = true;
+            self.roomy.push(number);
+        }
+        if chunk.taken == 0 {
+            self.spare += 1;
+            if self.spare > SPARE_MAX {
+                self.strip(number);
+            }
         }
         match taken {
             Place::Taken(value) => Some(value),
             Place::Vacant { .. } => None,
         }
+    }
+
+    /// Gives the memory of an empty chunk back.
+    fn strip(&mut self, number: u32) {
+        self.spare -= 1;
+        if self.len == 0 {
+            *self = Self::new();
+            return;
+        }
+        if let Some(chunk) = self.chunks.get_mut(number as usize) {
+            *chunk = Chunk::bare();
+        }
+        self.roomy.retain(|&other| other != number);
+        self.bare.push(number);
     }
 
     /// How many values there are.
@@ -128,8 +208,9 @@ impl<T> Pool<T> {
 
     /// All values with their indices, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let places = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        (0..).zip(places).filter_map(|(index, place)| match place {
+        let chunks = (0..).step_by(CHUNK).zip(&self.chunks);
+        let places = chunks.flat_map(|(first, chunk)| (first..).zip(chunk.places.iter()));
+        places.filter_map(|(index, place)| match place {
             Place::Taken(value) => Some((index, value)),
             Place::Vacant { .. } => None,
         })
@@ -171,6 +252,27 @@ mod tests {
             (pool.end(), pool.remove(0), pool.at(u32::MAX)),
             (0, None, None)
         );
+    }
+
+    #[test]
+    fn a_few_values_that_stay_do_not_keep_the_memory_of_all() {
+        let mut pool = Pool::new();
+        let mut stays = BTreeMap::new();
+        for round in 0..3u32 {
+            let all: Vec<u32> = (0..100_000).map(|_| pool.insert(round)).collect();
+            for index in all {
+                if index % 50_000 == 0 {
+                    stays.insert(index, round);
+                } else {
+                    assert_eq!(pool.remove(index), Some(round));
+                }
+            }
+            let with_memory = pool.chunks.iter().filter(|c| !c.places.is_empty()).count();
+            assert!(with_memory <= stays.len() + SPARE_MAX, "{with_memory}");
+            assert!(pool.roomy.len() <= with_memory);
+        }
+        let found: BTreeMap<u32, u32> = pool.iter().map(|(at, value)| (at, *value)).collect();
+        assert_eq!(found, stays);
     }
 
     #[test]
