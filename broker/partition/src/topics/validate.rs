@@ -72,6 +72,16 @@ impl Topics {
             "entries are counted",
             counted = entries
         );
+        self.validate_topics(&mut references, &holding)?;
+        self.validate_messages(&references)
+    }
+
+    fn validate_topics(
+        &self,
+        references: &mut BTreeMap<u32, u32>,
+        holding: &BTreeMap<u32, u32>,
+    ) -> Result<(), Fault> {
+        let mut retained = 0;
         for (index, topic) in self.names.iter() {
             let counted = holding.get(&index).copied().unwrap_or(0);
             invariant!(
@@ -79,14 +89,6 @@ impl Topics {
                 "a topic counts the entries that hold pushes",
                 name = topic.name
             );
-        }
-        self.validate_topics(&mut references)?;
-        self.validate_messages(&references)
-    }
-
-    fn validate_topics(&self, references: &mut BTreeMap<u32, u32>) -> Result<(), Fault> {
-        let mut retained = 0;
-        for (index, topic) in self.names.iter() {
             invariant!(
                 !topic.is_idle(),
                 "an idle topic is not kept",
