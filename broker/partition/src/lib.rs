@@ -16,6 +16,7 @@ mod reply;
 mod request;
 mod sessions;
 mod settings;
+mod shrink;
 mod topics;
 
 pub use ask::{Ask, Asked, OwnedFilter, OwnedPublish, Then};

@@ -78,9 +78,9 @@ pub struct Stats {
     pub dropped_oldest: u64,
     /// Messages that expired in a queue or as retained.
     pub dropped_expired: u64,
-    /// Publishes refused because the memory pool is above its mark.
+    /// Publishes and new sessions refused because the memory pool is above its mark.
     pub refused_memory: u64,
-    /// QoS 0 messages dropped for the same reason.
+    /// QoS 0 messages dropped for the same reason, or because too much waits for their receiver.
     pub dropped_memory: u64,
     /// Retained messages refused because there are too many.
     pub refused_retained: u64,
@@ -298,7 +298,15 @@ impl Parts<'_> {
     fn session_request(mut self, origin: Origin, request: &Request<'_>) -> Result<(), Fault> {
         let (context, sessions) = (&mut self.context, self.sessions);
         match *request {
-            Request::Connect(ref connect) => sessions.connect(context, origin, connect),
+            Request::Connect(ref connect) => {
+                // Who has a session here already may be the one who takes what fills the pool.
+                let is_new = !sessions.knows(connect.client_id);
+                if is_new && self.topics.is_full(context.settings) {
+                    sessions.refuse_for_memory(context, origin);
+                    return Ok(());
+                }
+                sessions.connect(context, origin, connect)
+            }
             Request::Disconnect {
                 session,
                 generation,

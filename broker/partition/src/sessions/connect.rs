@@ -24,9 +24,7 @@ impl Sessions {
             .as_ref()
             .map_or(0, |will| will.publish.bytes());
         if will_bytes > 0 && !self.has_room(ctx, will_bytes) {
-            self.counts.refused_memory += 1;
-            ctx.out
-                .reply(origin, Reply::ConnectRefused(ReasonCode::QuotaExceeded));
+            self.refuse_for_memory(ctx, origin);
             return Ok(());
         }
         self.counts.keep_will(newcomer.will.as_deref());
@@ -47,6 +45,18 @@ impl Sessions {
         self.disarm(id)?;
         self.run_due(ctx, id)?;
         self.open(ctx, client_id, newcomer)
+    }
+
+    /// Whether a client has a session here.
+    pub(crate) fn knows(&self, client_id: &str) -> bool {
+        self.table.id_of(client_id).is_some()
+    }
+
+    /// Turns a new session away because the memory pool is above its mark.
+    pub(crate) fn refuse_for_memory(&mut self, ctx: &mut Context<'_>, origin: Origin) {
+        self.counts.refused_memory += 1;
+        let refused = Reply::ConnectRefused(ReasonCode::QuotaExceeded);
+        ctx.out.reply(origin, refused);
     }
 
     /// Gives the newcomer the client's session, which no connection has; disarmed if it exists.

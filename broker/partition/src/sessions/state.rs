@@ -42,7 +42,7 @@ pub(super) struct Counts {
     pub(super) expired: u64,
     /// Counter: connects refused for want of room for a session.
     pub(super) refused_sessions: u64,
-    /// Counter: messages refused for want of memory.
+    /// Counter: messages and new sessions refused for want of memory.
     pub(super) refused_memory: u64,
     /// QoS 2 publishes beyond those that may be half-finished.
     pub(super) refused_half_finished: u64,

@@ -11,6 +11,7 @@ use foldhash::fast::FoldHasher;
 use hashbrown::HashTable;
 
 use super::record::Session;
+use crate::shrink::shrink;
 
 /// All sessions of a partition.
 #[derive(Debug)]
@@ -80,6 +81,15 @@ impl Table {
             "a session is in both indices",
             id = id
         );
+        let (sessions, seed) = (&self.sessions, &self.seed);
+        shrink(&mut self.by_id, |slot| {
+            sessions.at(*slot).map_or(0, |other| seed.of_id(other.id))
+        });
+        shrink(&mut self.by_client, |slot| {
+            sessions
+                .at(*slot)
+                .map_or(0, |other| seed.of_client(&other.client_id))
+        });
         Ok(session)
     }
 

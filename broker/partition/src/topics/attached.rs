@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 use super::limits::{SPARE_ENTRIES_MAX, SPARE_QUEUES_MAX};
 use super::queue::{Queue, QueueEntry};
 use crate::Attachment;
+use crate::shrink::shrink;
 
 /// A session's place in [`Attached`].
 #[derive(Debug)]
@@ -147,6 +148,11 @@ impl Attached {
         if let Ok(entry) = self.by_session.find_entry(hash, |&other| other == index) {
             entry.remove();
         }
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        shrink(&mut self.by_session, |&other| {
+            slab.at(other)
+                .map_or(0, |record| hasher.hash_one(record.session.packed()))
+        });
         self.changes += 1;
     }
 

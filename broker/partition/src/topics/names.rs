@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 use super::limits::TOPIC_BYTES;
 use super::messages::MessageIndex;
 use super::sets::{NONE, SetIndex};
+use crate::shrink::shrink;
 
 /// A place in [`Names`].
 pub(crate) type TopicIndex = u32;
@@ -138,9 +139,11 @@ impl Names {
         if let Ok(entry) = self.table.find_entry(hash, |&other| other == index) {
             entry.remove();
         }
-        if self.slab.is_empty() {
-            self.table.shrink_to(0, |_| 0);
-        }
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        shrink(&mut self.table, |&other| {
+            slab.at(other)
+                .map_or(0, |topic| hasher.hash_one(&*topic.name))
+        });
     }
 
     /// What they take, in bytes.

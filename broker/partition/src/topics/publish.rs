@@ -82,6 +82,10 @@ impl Topics {
             self.retain(context, index, publish)?;
         }
         let reached = self.distribute(context, index, set, publish)?;
+        if publish.retain && publish.payload.is_empty() {
+            // Who clears a topic is done with it: its recipients would only take room.
+            self.forget_at(index)?;
+        }
         self.names.remove_if_idle(index);
         // 3.4.2.1: 0x10 says that nobody is subscribed.
         let reason = if reached {
@@ -103,7 +107,7 @@ impl Topics {
     ) -> Option<ReasonCode> {
         let stores = publish.retain && !publish.payload.is_empty();
         let queues = set != EMPTY && publish.qos != Qos::AtMostOnce;
-        if (stores || queues) && self.bytes() >= context.settings.memory_bytes_max {
+        if (stores || queues) && self.is_full(context.settings) {
             if publish.qos == Qos::AtMostOnce {
                 self.counts.dropped_memory += 1;
             } else {

@@ -33,7 +33,7 @@ impl Topics {
             return true;
         };
         let (plain, groups) = (recipients.recipients.len(), recipients.groups.len());
-        if self.bytes() >= settings.memory_bytes_max {
+        if self.is_full(settings) {
             self.counts.dropped_memory += 1;
             return true;
         }
@@ -123,7 +123,7 @@ impl Topics {
                 && queue.next() - queue.handed < limit.length_max
                 && bytes <= limit.bytes_max
         });
-        room && self.bytes() < context.settings.memory_bytes_max
+        room && !self.is_full(context.settings)
     }
 
     /// Counts an entry that holds pushes of its topic, about to be queued.

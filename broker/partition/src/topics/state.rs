@@ -102,6 +102,11 @@ impl Topics {
         self.messages.bytes() + self.entries * ENTRY_BYTES + self.retained.bytes()
     }
 
+    /// Whether the partition's share of the memory pool is above its mark.
+    pub(crate) fn is_full(&self, settings: &Settings) -> bool {
+        self.bytes() >= settings.memory_bytes_max
+    }
+
     /// Adds this side's numbers.
     pub(crate) fn add_stats(&self, stats: &mut Stats) {
         stats.messages = self.messages.len() as u64;
@@ -114,7 +119,7 @@ impl Topics {
         stats.share_groups = self.groups.len() as u64;
         stats.dropped_oldest = self.counts.dropped_oldest;
         stats.dropped_expired = self.counts.dropped_expired;
-        stats.refused_memory = self.counts.refused_memory;
+        stats.refused_memory += self.counts.refused_memory;
         stats.dropped_memory = self.counts.dropped_memory;
         stats.refused_retained = self.counts.refused_retained;
         stats.dropped_offline = self.counts.dropped_offline;

@@ -1,6 +1,7 @@
 //! Tests of the topics side through the whole machine: entries in, deliveries out.
 
 mod ack;
+mod full;
 mod harness;
 mod held;
 mod publish;
