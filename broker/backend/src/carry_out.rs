@@ -17,19 +17,29 @@ impl Backend {
         caller: Option<FrontendId>,
         now: Moment,
     ) {
-        while let Some(task) = tasks.pop_front() {
-            match task {
-                Task::Ask(asker, number) => self.ask(asker, number, &mut tasks, caller, now),
-                Task::Done(asker, number, outcome) => {
+        let mut ended = false;
+        loop {
+            match tasks.pop_front() {
+                Some(Task::Ask(asker, number)) => {
+                    ended |= self.ask(asker, number, &mut tasks, caller, now);
+                }
+                Some(Task::Done(asker, number, outcome)) => {
                     let more = &mut tasks;
                     self.with(asker, more, caller, |replica| {
                         replica.done(number, outcome, now);
                     });
                 }
+                // Thousands of sessions may end at once: each partition logs all of them together.
+                None if std::mem::take(&mut ended) => {
+                    let all = PartitionSet::first(self.placement().partitions());
+                    self.log_routing(&all, &mut tasks, caller, now);
+                }
+                None => return,
             }
         }
     }
 
+    /// Carries out one ask. Whether a session has ended, which all partitions have to log yet.
     fn ask(
         &self,
         asker: PartitionId,
@@ -37,9 +47,9 @@ impl Backend {
         tasks: &mut VecDeque<Task>,
         caller: Option<FrontendId>,
         now: Moment,
-    ) {
+    ) -> bool {
         let Some(what) = self.asked(asker, number) else {
-            return;
+            return false;
         };
         let outcome = match &*what {
             Asked::Publish(publish) => {
@@ -48,7 +58,7 @@ impl Backend {
                 self.with(target, tasks, caller, |replica| {
                     replica.publish(self.routes(), origin, &publish.borrow(), now);
                 });
-                return;
+                return false;
             }
             Asked::Subscribe {
                 session,
@@ -73,14 +83,21 @@ impl Backend {
                     }
                 })
             }
-            Asked::EndSession { session } => self.routes().end_session(*session).map(|all| {
-                self.log_routing(&all, tasks, caller, now);
-                AskOutcome::Ended
-            }),
+            Asked::EndSession { session } => {
+                let ended = self.routes().end_session(*session);
+                ended.map(|()| AskOutcome::Ended)
+            }
         };
         match outcome {
-            Ok(outcome) => tasks.push_back(Task::Done(asker, number, outcome)),
-            Err(fault) => routing_fault(&fault),
+            Ok(outcome) => {
+                let ended = matches!(outcome, AskOutcome::Ended);
+                tasks.push_back(Task::Done(asker, number, outcome));
+                ended
+            }
+            Err(fault) => {
+                routing_fault(&fault);
+                false
+            }
         }
     }
 

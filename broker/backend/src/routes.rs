@@ -207,9 +207,9 @@ impl Routes {
         })
     }
 
-    /// Removes everything of a session. Every partition is told: it may have a queue wherever it
-    /// was ever subscribed.
-    pub(crate) fn end_session(&self, session: SessionId) -> Result<PartitionSet, Fault> {
+    /// Removes everything of a session. Every partition has to log it: there may be a queue
+    /// wherever it was ever subscribed.
+    pub(crate) fn end_session(&self, session: SessionId) -> Result<(), Fault> {
         self.write(|table| {
             let outcome = table
                 .routing
@@ -218,7 +218,7 @@ impl Routes {
             let filters = invalidated(&outcome);
             let change = RoutingChange::Ended { session, filters };
             table.changes.push_back((outcome.version, all, change));
-            Ok(all)
+            Ok(())
         })
     }
 
