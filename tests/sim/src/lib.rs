@@ -7,6 +7,8 @@
 //!
 //! It reads no clock, opens no sockets and draws no numbers but from its seed.
 //!
+//! The same clients, model and invariants also judge a broker that is not simulated: [`Crowd`].
+//!
 //! Start reading at [`run`], then `world/mod.rs` and `invariants/mod.rs`.
 //!
 //! ```
@@ -15,6 +17,7 @@
 //! ```
 
 mod client;
+mod crowd;
 mod invariants;
 mod model;
 mod mutations;
@@ -30,6 +33,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use crowd::{Crowd, LinkNumber, Order, Tally};
 pub use mutations::Mutation;
 pub use trace::Trace;
 pub use violation::Violation;

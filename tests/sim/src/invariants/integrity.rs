@@ -37,7 +37,7 @@ pub(super) fn check(model: &Model, delivered: Delivered<'_>, topic: &str) -> Ver
     }
     match (terms.expiry_seconds, receipt.expiry_seconds) {
         (None, Some(left)) => fail(format!("message {message} never expires, not in {left} s")),
-        (Some(all), Some(left)) if left > all => fail(format!(
+        (Some(all), Some(left)) if left > all + model.skew_seconds => fail(format!(
             "message {message} expires in {left} s, not {all} s"
         )),
         (Some(_), _) | (None, None) => Ok(()),

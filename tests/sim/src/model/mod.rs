@@ -18,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) messages: Vec<Message>,
     /// All sessions there ever were, by number.
     pub(crate) sessions: Vec<Session>,
+    /// By how many seconds workers may be apart about the present moment: none when simulated.
+    pub(crate) skew_seconds: u32,
     /// Whether delivery queues are so short that messages give way.
     pub(crate) queues_drop: bool,
     /// Who received copies of a message that is shared, and at which QoS.

@@ -6,6 +6,9 @@ mod profile;
 pub(crate) use actions::{Action, Script};
 pub(crate) use profile::Profile;
 
+/// Messages that a client wants to publish and cannot yet.
+pub(crate) const BACKLOG_MAX: usize = 50;
+
 /// Topics that plain subscriptions match; some messages on them are retained.
 pub(crate) const TOPICS: &[&str] = &["a/0", "a/1", "b/0", "b/1/x", "r/0", "r/1"];
 

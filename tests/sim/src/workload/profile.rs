@@ -78,6 +78,16 @@ impl Profile {
             ]),
         }
     }
+
+    /// So many clients of a seed, against a broker with its own settings and a real network.
+    pub(crate) fn crowd(seed: u64, count: usize) -> Self {
+        let mut rng = Rng::new(seed, "crowd");
+        Self {
+            clients: (0..count).map(|index| traits(index, &mut rng)).collect(),
+            queue_max: None,
+            ..Self::of(seed)
+        }
+    }
 }
 
 #[expect(

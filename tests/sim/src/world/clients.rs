@@ -5,7 +5,7 @@ use crate::client::{Farewell, Stage};
 use crate::invariants::Verdict;
 use crate::network::{LinkId, Seat, Way};
 use crate::time::ms;
-use crate::workload::Action;
+use crate::workload::{Action, BACKLOG_MAX};
 
 impl World {
     /// A client does what its script says.
@@ -243,6 +243,3 @@ impl World {
         }
     }
 }
-
-/// Messages that a client wants to publish and cannot yet.
-const BACKLOG_MAX: usize = 50;
