@@ -243,13 +243,16 @@ impl Broker {
     #[must_use]
     #[track_caller]
     pub fn metric(&self, name: &str, labels: &str) -> u64 {
-        let text = self.metrics();
-        let samples = text.lines().filter(|line| {
-            let rest = line.strip_prefix(name);
-            rest.is_some_and(|rest| rest.starts_with([' ', '{']) && rest.contains(labels))
-        });
-        let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        values.sum::<f64>() as u64
+        sum(&self.metrics(), name, labels)
+    }
+
+    /// The first line of its log that must not be there, if there is one.
+    #[must_use]
+    pub fn complaint(&self) -> Option<String> {
+        // A reload that is refused is an error of whoever asked for it.
+        let is_error = |line: &str| line.contains("ERROR") && !line.contains("reload");
+        let is_bad = |line: &&str| line.contains("panicked") || is_error(line);
+        self.log().lines().find(is_bad).map(str::to_owned)
     }
 
     /// Waits until a metric has a value that `is_meant`.
@@ -282,17 +285,24 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        let log = self.log();
+        let complaint = self.complaint();
         drop(self.shell.stdin.take());
         // It was killed; there is nothing to learn.
         let _ = self.shell.wait();
-        // A reload that is refused is an error of whoever asked for it.
-        let is_error = |line: &str| line.contains("ERROR") && !line.contains("reload");
-        let is_bad = |line: &&str| line.contains("panicked") || is_error(line);
-        if let (Some(bad), false) = (log.lines().find(is_bad), thread::panicking()) {
+        if let (Some(bad), false) = (complaint, thread::panicking()) {
             panic!("the broker logged: {bad}");
         }
     }
+}
+
+/// The sum of all samples of a metric whose labels hold `labels`, in what `/metrics` tells.
+pub(crate) fn sum(text: &str, name: &str, labels: &str) -> u64 {
+    let samples = text.lines().filter(|line| {
+        let rest = line.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with([' ', '{']) && rest.contains(labels))
+    });
+    let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    values.sum::<f64>() as u64
 }
 
 /// A TCP connection that gives up reading when nothing comes for long.

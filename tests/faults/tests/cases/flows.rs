@@ -123,6 +123,48 @@ fn r04_queue_without_limit_fills_the_pool() {
     assert_eq!(publish_many(&mut publisher, 10, false, message), 10);
 }
 
+/// R04: while the pool is above its mark, who comes anew is told so, who has a session comes back,
+/// and afterwards all are served again. MQTT 3.1.1 has 0x03 for it [MQTT-3.2.2-6].
+#[test]
+fn r04_new_sessions_are_refused_while_the_pool_is_full() {
+    let broker = Broker::start(&[
+        "spec.catena.limits.memoryPoolBytes=16777216",
+        "spec.catena.partitions=1",
+    ]);
+    let topic = unique("hot");
+    let lasting = Options::lasting(Version::V5);
+    let mut away = broker.connect(&lasting);
+    away.subscribe(&topic, QOS1);
+    away.cut_and_wait();
+    let mut publisher = connected(&broker);
+    let message = |number| (topic.clone(), format!("{number:04000}"));
+    let accepted = publish_many(&mut publisher, 6_000, false, message);
+    assert!((100..5_999).contains(&accepted), "{accepted} accepted");
+    for (version, expected) in [
+        (Version::V5, ReasonCode::QuotaExceeded),
+        (Version::V311, ReasonCode::ServerUnavailable),
+    ] {
+        let mut stranger = broker.open(version);
+        stranger.send_bytes(&Options::clean(version).bytes());
+        let answer = stranger.receive_or_end().unwrap();
+        let Packet::ConnAck(connack) = answer.packet() else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(connack.reason, expected);
+        stranger.expect_end();
+    }
+    let refused = 6_000 - accepted as u64 + 2;
+    broker.await_metric("catena_limit_hits_total", "memory_pool", |hits| {
+        hits == refused
+    });
+    let mut back = broker.connect(&lasting);
+    assert!(back.session_present());
+    for _ in 0..accepted {
+        back.take();
+    }
+    connected(&broker).disconnect();
+}
+
 /// R06: publishes as fast as the broker reads them, to nobody and to somebody.
 #[test]
 fn r06_flood_from_one_client() {

@@ -13,6 +13,7 @@ mod mutation;
 mod publishes;
 mod retained;
 mod settings;
+mod soak;
 mod storms;
 mod subscriptions;
 mod support;
