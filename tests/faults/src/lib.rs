@@ -19,7 +19,7 @@ mod wait;
 pub use broker::{Broker, Setup, program};
 pub use crowd::{Crowd, allow_files};
 pub use probe::Probe;
-pub use soak::{Failure, Figures, GROWTH_BYTES_MAX, Gauges, Round, Soak};
+pub use soak::{Failure, Figures, GROWTH_BYTES_MAX, Gauges, Round, SHOWING_ROUNDS, Soak};
 pub use wait::{Waiting, now};
 
 /// A mebibyte, in bytes.
