@@ -7,7 +7,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     matches_counted(pattern, text, &mut 0)
 }
 
-/// As [`matches`], adding the number of comparisons to `steps`: at most pattern times text.
+/// As [`matches()`], adding the number of comparisons to `steps`: at most pattern times text.
 pub fn matches_counted(pattern: &[u8], text: &[u8], steps: &mut u64) -> bool {
     let (mut at, mut seen) = (0, 0);
     // After a star: where the pattern goes on, and the text that the star does not cover yet.
