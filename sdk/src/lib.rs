@@ -41,8 +41,8 @@
 //!
 //! [`Client`] is the way in, [`Builder`] has the options, [`Error`] tells what to do when something
 //! fails. [`Requester`] waits for responses; [`StateStore`], [`Lock`] and [`LeaderElection`] build
-//! on the broker's key-value store. Inside, `session` is the bookkeeping, `connection` is `rumqttc`,
-//! and `driver` the task that joins them.
+//! on the broker's key-value store. Inside, `session` is the bookkeeping, `connection` is
+//! `rumqttc`, and `driver` the task that joins them.
 
 mod backoff;
 mod builder;

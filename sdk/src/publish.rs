@@ -93,7 +93,7 @@ impl Publish {
     }
 
     /// With a topic for answers. For request and response in one call, see
-    /// [`Client::request`](crate::Client::request).
+    /// [`Requester`](crate::Requester).
     pub fn response_topic(mut self, topic: impl Into<String>) -> Self {
         self.properties.response_topic = Some(topic.into());
         self
