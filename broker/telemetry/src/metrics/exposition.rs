@@ -102,7 +102,7 @@ mod tests {
         registry.register(Arc::new(two_sources_worth));
         check(
             &registry,
-            r#"# HELP catena_faults_total Broken invariants; each stops a connection or replica. Stays 0.
+            r#"# HELP catena_faults_total Broken invariants; each stops a connection or replica.
 # TYPE catena_faults_total counter
 catena_faults_total 0
 # HELP aio_broker_publishes_received PUBLISH packets received from clients.

@@ -125,7 +125,7 @@ metrics! {
     LIMIT_HITS = Catena Counter "limit_hits_total" ["limit"]
         "How often a limit acted: refused, lowered, dropped or closed.";
     FAULTS = Catena Counter "faults_total" []
-        "Broken invariants; each stops a connection or replica. Stays 0.";
+        "Broken invariants; each stops a connection or replica.";
     ADMIN_REQUESTS = Catena Counter "admin_requests_total" ["code"]
         "Answers of the admin port.";
 
