@@ -63,5 +63,6 @@ pub use limits::{
 pub use machine::StateStore;
 pub use outbox::{Notified, Outbox};
 pub use request::{Answer, Client, Identity, Now, Request};
+pub use scan::Page;
 pub use settings::Settings;
 pub use stats::Stats;

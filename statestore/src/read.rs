@@ -32,7 +32,10 @@ impl StateStore {
                 version = entry.map(Record::version);
             }
             Command::GetMany(keys) => self.many(now.time, keys, reply),
-            Command::Scan(scan) => self.scan(now.time, scan, visible, reply),
+            Command::Scan(scan) => match self.scan(now, scan, visible) {
+                Ok(page) => reply::page(reply, &page.keys, page.token.as_deref()),
+                Err(refusal) => reply::refusal(reply, refusal),
+            },
             Command::Features => reply::features(reply),
             Command::Write(_) | Command::KeyNotify(_) | Command::Group(_) => {
                 reply::refusal(reply, Refusal::UnknownCommand);

@@ -4,12 +4,11 @@
 //! and the last key that was looked at, so that a page needs nothing of the page before it but the
 //! token, on any replica. A key that exists during the whole scan is listed exactly once.
 
-use catena_store::{Refusal, Scan, glob, reply};
-use catena_types::Moment;
+use catena_store::{Refusal, Scan, glob};
 
-use crate::StateStore;
 use crate::limits::{SCAN_STEPS_MAX, SCAN_STEPS_PER_KEY};
 use crate::table::SHARDS;
+use crate::{Now, StateStore};
 
 /// The first byte of tokens: which form they have.
 const FORM: u8 = 1;
@@ -21,17 +20,28 @@ struct Start<'a> {
     after: &'a [u8],
 }
 
+/// One page of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// Whole keys.
+    pub keys: Vec<&'a [u8]>,
+    /// Where the next page begins; absent on the last.
+    pub token: Option<Vec<u8>>,
+}
+
 impl StateStore {
-    pub(crate) fn scan(
+    /// A page of the keys that are `visible`. What has expired at `now` is not there.
+    ///
+    /// # Errors
+    /// `Syntax` for a token that no page ended with.
+    pub fn scan(
         &self,
-        time: Moment,
+        now: Now,
         scan: &Scan<'_>,
         visible: impl Fn(&[u8]) -> bool,
-        reply: &mut Vec<u8>,
-    ) {
-        let Some(start) = parse(scan.token) else {
-            return reply::refusal(reply, Refusal::Syntax);
-        };
+    ) -> Result<Page<'_>, Refusal> {
+        let time = now.time;
+        let start = parse(scan.token).ok_or(Refusal::Syntax)?;
         let mut page = Vec::new();
         let mut steps = 0;
         let mut keys: Vec<&[u8]> = Vec::new();
@@ -54,12 +64,15 @@ impl StateStore {
                     page.push(*key);
                 }
                 if page.len() as u64 >= self.settings.scan_page_keys || steps > SCAN_STEPS_MAX {
-                    let token = token(Start { shard, after: key });
-                    return reply::page(reply, &page, Some(&token));
+                    let token = Some(token(Start { shard, after: key }));
+                    return Ok(Page { keys: page, token });
                 }
             }
         }
-        reply::page(reply, &page, None);
+        Ok(Page {
+            keys: page,
+            token: None,
+        })
     }
 }
 

@@ -8,9 +8,11 @@
 )]
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use catena_backend::{Backend, Options};
+use catena_hlc::Millis;
 use catena_mqtt::Qos;
 use catena_partition::{
     Attachment, AttachmentIndex, Connect, Connected, Delivery, Notice, Numbered, Outgoing, Phase,
@@ -95,6 +97,7 @@ impl World {
             partition: Settings::generous(PartitionId::new(0), placement),
             frontends: 1,
             subscriptions_per_session_max: usize::MAX,
+            wall: Arc::new(|| Millis::new(0)),
         };
         let (desk, now) = (Desk::default(), Moment::from_nanos(1));
         Self {

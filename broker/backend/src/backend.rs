@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use catena_hlc::Millis;
 use catena_partition::{Asked, Origin, Publish, Receiver, Settings};
 use catena_transport::{Exchange, Port};
 use catena_types::{Digest, FrontendId, Machine, Moment, PartitionId, PartitionSet, Placement};
@@ -15,8 +16,11 @@ use crate::stats::Stats;
 /// Wakes a frontend worker that waits for its sockets.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// Reads the wall clock, for the versions of the state store.
+pub type WallClock = Arc<dyn Fn() -> Millis + Send + Sync>;
+
 /// What a backend is started with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// The settings of every partition; `id` is filled in for each.
     pub partition: Settings,
@@ -24,6 +28,8 @@ pub struct Options {
     pub frontends: u16,
     /// Subscriptions that one session may have.
     pub subscriptions_per_session_max: usize,
+    /// The wall clock of this node.
+    pub wall: WallClock,
 }
 
 /// All partitions of this process and the routing table.
@@ -53,10 +59,13 @@ impl Backend {
         let placement = options.partition.placement;
         let seed = options.partition.hash_seed;
         let slot = |id| Slot {
-            replica: Mutex::new(Replica::new(Settings {
-                id,
-                ..options.partition
-            })),
+            replica: Mutex::new(Replica::new(
+                Settings {
+                    id,
+                    ..options.partition
+                },
+                Arc::clone(&options.wall),
+            )),
         };
         let frontend = |_| Frontend {
             waiting: Default::default(),
@@ -267,6 +276,14 @@ impl Port for Backend {
 
     fn partition_of(&self, key: &str) -> PartitionId {
         self.placement.partition_of(key)
+    }
+
+    fn partition_of_bytes(&self, key: &[u8]) -> PartitionId {
+        self.placement.partition_of_bytes(key)
+    }
+
+    fn has(&self, partition: PartitionId) -> bool {
+        partition.number() < self.placement.partitions()
     }
 
     fn packet_ids_per_range(&self) -> u16 {

@@ -9,5 +9,5 @@ mod replica;
 mod routes;
 mod stats;
 
-pub use backend::{Backend, Options, Wake};
+pub use backend::{Backend, Options, Wake, WallClock};
 pub use stats::Stats;

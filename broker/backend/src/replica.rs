@@ -5,13 +5,14 @@ use catena_mqtt::{Qos, ReasonCode};
 use catena_partition::{
     AskOutcome, Command, Effect, GroupRecipient, IdRun, Notice, Numbered, Origin, Outbox, Own,
     Partition, Publish, Receiver, Recipient, RecipientList, Reply, Request, RequestNumber,
-    RoutingChange, Settings, What,
+    RoutingChange, Settings, StoreRequest, What,
 };
 use catena_routing::Matches;
 use catena_types::{
     Entry, Fault, FrontendId, Machine, Moment, PartitionId, RoutingVersion, Seq, Stamp,
 };
 
+use crate::backend::WallClock;
 use crate::routes::{Routes, Table};
 
 /// One partition's only replica.
@@ -26,6 +27,7 @@ pub(crate) struct Replica {
     list: RecipientList,
     changes: Vec<RoutingChange>,
     fault: Option<Fault>,
+    wall: WallClock,
 }
 
 /// What waits for a frontend besides deliveries.
@@ -44,7 +46,7 @@ pub(crate) enum Task {
 }
 
 impl Replica {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, wall: WallClock) -> Self {
         Self {
             partition: Partition::new(settings),
             id: settings.id,
@@ -56,6 +58,7 @@ impl Replica {
             list: RecipientList::default(),
             changes: Vec::new(),
             fault: None,
+            wall,
         }
     }
 
@@ -76,6 +79,7 @@ impl Replica {
             let origin = Origin::Frontend(frontend, numbered.number);
             match &numbered.request {
                 Request::Publish(publish) => self.publish(routes, origin, publish, now),
+                Request::Store(store) => self.store(routes, origin, store, now),
                 other => self.apply(origin, What::Request(other), now),
             }
             if self.fault.is_some() {
@@ -102,6 +106,24 @@ impl Replica {
             return;
         }
         self.apply(origin, What::Publish(publish), now);
+    }
+
+    /// Orders a request to the state store: its session is attached and its response topic matched
+    /// here first, as far as the log does not have that yet.
+    fn store(&mut self, routes: &Routes, origin: Origin, request: &StoreRequest<'_>, now: Moment) {
+        let (session, attachment) = (request.session, request.attachment);
+        if !self.partition.is_attached(session, attachment.generation) {
+            let what = What::Attach {
+                session,
+                attachment,
+            };
+            self.apply(Origin::Nobody, what, now);
+        }
+        if !self.partition.knows_recipients(request.response_topic) {
+            self.match_topic(routes, request.response_topic, now);
+        }
+        let wall = (self.wall)();
+        self.apply(origin, What::Store { request, wall }, now);
     }
 
     fn match_topic(&mut self, routes: &Routes, topic: &str, now: Moment) {
@@ -177,7 +199,8 @@ impl Replica {
             .next_deadline()
             .is_some_and(|deadline| deadline <= now)
         {
-            self.apply(Origin::Nobody, What::Tick, now);
+            let wall = (self.wall)();
+            self.apply(Origin::Nobody, What::Tick { wall }, now);
         }
     }
 
@@ -273,7 +296,7 @@ impl Replica {
 /// The refusal of a stopped partition.
 fn unavailable(request: &Request<'_>) -> Reply {
     match request {
-        Request::Publish(_) | Request::Receive { .. } => {
+        Request::Publish(_) | Request::Store(_) | Request::Receive { .. } => {
             Reply::Published(ReasonCode::UnspecifiedError)
         }
         Request::Connect(_) => Reply::ConnectRefused(ReasonCode::ServerUnavailable),

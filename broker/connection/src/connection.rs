@@ -136,6 +136,11 @@ impl Connection {
         Err(self.close(settings, failure, out.bytes, out.stats))
     }
 
+    /// Whether the client speaks MQTT 5.0; known from its CONNECT on.
+    pub fn is_v5(&self) -> bool {
+        self.version == Some(Version::V5)
+    }
+
     /// The earliest moment at which [`handle_timeout`](Self::handle_timeout) has something to do.
     /// It moves with every packet, so a shell looks again when a deadline that it noted has come.
     #[must_use]

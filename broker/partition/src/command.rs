@@ -1,9 +1,10 @@
 //! What enters a partition's log.
 
+use catena_hlc::Millis;
 use catena_mqtt::{Qos, ReasonCode};
 use catena_types::{RoutingVersion, SessionId};
 
-use crate::{Attachment, Origin, Publish, Request, Subscribed};
+use crate::{Attachment, Origin, Publish, Request, StoreRequest, Subscribed};
 
 /// A command with the requester who waits for its answer.
 #[derive(Debug, Clone)]
@@ -47,8 +48,26 @@ pub enum What<'a> {
         /// What came of it.
         outcome: AskOutcome,
     },
+    /// A session that may have no subscription here is about to ask something of the state store:
+    /// what there is for it goes to this connection.
+    Attach {
+        /// The session.
+        session: SessionId,
+        /// Where its connection is.
+        attachment: Attachment,
+    },
+    /// A request to the state store.
+    Store {
+        /// What is asked.
+        request: &'a StoreRequest<'a>,
+        /// The head's wall time.
+        wall: Millis,
+    },
     /// A timer is due.
-    Tick,
+    Tick {
+        /// The head's wall time.
+        wall: Millis,
+    },
 }
 
 /// Who gets the messages of a topic: the result of one match.

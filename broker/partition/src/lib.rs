@@ -17,6 +17,7 @@ mod request;
 mod sessions;
 mod settings;
 mod shrink;
+mod store;
 mod topics;
 
 pub use ask::{Ask, Asked, OwnedFilter, OwnedPublish, Then};
@@ -33,3 +34,4 @@ pub use request::{
     Subscribe, SubscribeFilter, Will, WillFate,
 };
 pub use settings::{QueueLimit, QueueStrategy, Settings, ShareStrategy};
+pub use store::{StoreRequest, scan_partition};

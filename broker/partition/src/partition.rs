@@ -1,12 +1,13 @@
 //! The machine: takes entries in order and hands each to the part that it concerns.
 
 use catena_types::{
-    Digest, Digester, Entry, Fault, FrontendId, Machine, Moment, Reader, RoutingVersion, Stamp,
-    Truncated, Writer, invariant,
+    Digest, Digester, Entry, Fault, FrontendId, Generation, Machine, Moment, Reader,
+    RoutingVersion, SessionId, Stamp, Truncated, Writer, invariant,
 };
 
 use crate::asks::Asks;
 use crate::sessions::{ConnectionEnd, Inbound, Sessions};
+use crate::store::Store;
 use crate::topics::{AckRun, Topics};
 use crate::{
     Ask, AttachmentIndex, Command, Origin, Outbox, Publish, Receiver, Reply, Request, Settings,
@@ -23,6 +24,7 @@ pub struct Partition {
     asks: Asks,
     sessions: Sessions,
     topics: Topics,
+    store: Store,
 }
 
 /// What a handler may touch besides its own part of the state.
@@ -90,6 +92,8 @@ pub struct Stats {
     pub refused_half_finished: u64,
     /// QoS 0 messages dropped because the session is offline.
     pub dropped_offline: u64,
+    /// Numbers of the state store.
+    pub store: catena_statestore::Stats,
 }
 
 impl Stats {
@@ -119,6 +123,7 @@ impl Stats {
         self.refused_sessions += more.refused_sessions;
         self.refused_half_finished += more.refused_half_finished;
         self.dropped_offline += more.dropped_offline;
+        self.store.add(&more.store);
     }
 }
 
@@ -133,6 +138,7 @@ impl Partition {
             asks: Asks::default(),
             sessions: Sessions::new(&settings),
             topics: Topics::new(&settings),
+            store: Store::new(&settings),
         }
     }
 
@@ -166,7 +172,7 @@ impl Partition {
     }
 
     /// Lets a frontend take again from a queue that had answered [`crate::Taken::NotNow`].
-    pub fn resume(&mut self, attachment: AttachmentIndex, session: catena_types::SessionId) {
+    pub fn resume(&mut self, attachment: AttachmentIndex, session: SessionId) {
         self.topics.resume(attachment, session);
     }
 
@@ -178,6 +184,11 @@ impl Partition {
     /// The routing version that the log has reached.
     pub fn routing_version(&self) -> RoutingVersion {
         self.routing
+    }
+
+    /// Whether this connection of a session is attached here.
+    pub fn is_attached(&self, session: SessionId, generation: Generation) -> bool {
+        self.topics.is_attached(session, generation)
     }
 
     /// An ask that is not done yet.
@@ -192,8 +203,12 @@ impl Partition {
 
     /// When the next `Tick` is due.
     pub fn next_deadline(&self) -> Option<Moment> {
-        let both = [self.sessions.next_deadline(), self.topics.next_deadline()];
-        both.into_iter().flatten().min()
+        let all = [
+            self.sessions.next_deadline(),
+            self.topics.next_deadline(),
+            self.store.next_deadline(),
+        ];
+        all.into_iter().flatten().min()
     }
 
     /// Partition time: that of the last entry.
@@ -209,6 +224,7 @@ impl Partition {
         };
         self.sessions.add_stats(&mut stats);
         self.topics.add_stats(&mut stats);
+        self.store.add_stats(&mut stats);
         stats
     }
 
@@ -219,7 +235,58 @@ impl Partition {
     #[cfg(any(test, feature = "validate"))]
     pub fn validate(&self) -> Result<(), Fault> {
         self.sessions.validate(&self.asks)?;
-        self.topics.validate(&self.settings)
+        self.topics.validate(&self.settings)?;
+        self.store.validate()
+    }
+
+    fn carry_out(&mut self, command: Command<'_>, out: &mut Outbox) -> Result<(), Fault> {
+        let Command { origin, what } = command;
+        match what {
+            What::Request(request) => self.parts(out).request(origin, request),
+            What::Publish(publish) => {
+                let mut parts = self.parts(out);
+                parts.topics.publish(&mut parts.context, origin, publish)
+            }
+            What::Recipients { topic, recipients } => {
+                self.topics.recipients(&self.settings, topic, recipients)
+            }
+            What::Forget { topic } => self.topics.forget(topic),
+            What::Routing { version, changes } => {
+                invariant!(
+                    version >= self.routing,
+                    "routing versions rise",
+                    last = self.routing
+                );
+                self.routing = version;
+                let mut parts = self.parts(out);
+                parts.topics.routing(&mut parts.context, changes)
+            }
+            What::Done { ask, outcome } => {
+                let ask = self.asks.finish(ask)?;
+                let mut parts = self.parts(out);
+                parts.sessions.done(&mut parts.context, &ask, outcome)
+            }
+            What::Attach {
+                session,
+                attachment,
+            } => {
+                let mut parts = self.parts(out);
+                parts.topics.attach(&mut parts.context, session, attachment)
+            }
+            What::Store { request, wall } => {
+                let mut parts = self.parts(out);
+                let context = &mut parts.context;
+                parts
+                    .store
+                    .apply(context, parts.topics, (origin, wall), request)
+            }
+            What::Tick { wall } => {
+                let mut parts = self.parts(out);
+                parts.sessions.tick(&mut parts.context)?;
+                parts.topics.tick(&mut parts.context)?;
+                parts.store.tick(&mut parts.context, parts.topics, wall)
+            }
+        }
     }
 
     fn parts<'a>(&'a mut self, out: &'a mut Outbox) -> Parts<'a> {
@@ -234,6 +301,7 @@ impl Partition {
             context,
             sessions: &mut self.sessions,
             topics: &mut self.topics,
+            store: &mut self.store,
         }
     }
 }
@@ -243,6 +311,7 @@ struct Parts<'a> {
     context: Context<'a>,
     sessions: &'a mut Sessions,
     topics: &'a mut Topics,
+    store: &'a mut Store,
 }
 
 impl Parts<'_> {
@@ -353,7 +422,9 @@ impl Parts<'_> {
                 let key = Inbound::new(session, generation, packet_id);
                 sessions.release(context, origin, key)
             }
+            // The head adds its wall time to a `Store`.
             Request::Publish(_)
+            | Request::Store(_)
             | Request::Attach { .. }
             | Request::Detach { .. }
             | Request::Ack { .. } => Err(Fault::new("topics keep their requests", String::new())),
@@ -373,36 +444,13 @@ impl Machine for Partition {
         );
         self.time = entry.time;
         self.stamp = entry.stamp;
-        let Command { origin, what } = entry.command;
-        match what {
-            What::Request(request) => self.parts(out).request(origin, request),
-            What::Publish(publish) => {
-                let mut parts = self.parts(out);
-                parts.topics.publish(&mut parts.context, origin, publish)
-            }
-            What::Recipients { topic, recipients } => self.topics.recipients(topic, recipients),
-            What::Forget { topic } => self.topics.forget(topic),
-            What::Routing { version, changes } => {
-                invariant!(
-                    version >= self.routing,
-                    "routing versions rise",
-                    last = self.routing
-                );
-                self.routing = version;
-                let mut parts = self.parts(out);
-                parts.topics.routing(&mut parts.context, changes)
-            }
-            What::Done { ask, outcome } => {
-                let ask = self.asks.finish(ask)?;
-                let mut parts = self.parts(out);
-                parts.sessions.done(&mut parts.context, &ask, outcome)
-            }
-            What::Tick => {
-                let mut parts = self.parts(out);
-                parts.sessions.tick(&mut parts.context)?;
-                parts.topics.tick(&mut parts.context)
-            }
+        let result = self.carry_out(entry.command, out);
+        if !(self.topics.left.is_empty() && self.topics.gone.is_empty()) {
+            self.store.end(&self.topics.left, &self.topics.gone);
+            self.topics.left.clear();
+            self.topics.gone.clear();
         }
+        result
     }
 
     fn digest(&self) -> Digest {
@@ -422,18 +470,28 @@ impl Machine for Partition {
         self.asks.write(&mut writer);
         self.sessions.write(&mut writer);
         self.topics.write(&mut writer);
+        self.store.write(&mut writer);
     }
 
     fn restore(reader: &mut Reader<'_>) -> Result<Self, Truncated> {
-        let settings = Settings::read(reader)?;
+        let mut settings = Settings::read(reader)?;
+        let time = Moment::from_nanos(reader.u64()?);
+        let stamp = Stamp::new(reader.u64()?);
+        let routing = RoutingVersion::new(reader.u64()?);
+        let asks = Asks::read(reader)?;
+        let sessions = Sessions::read(&settings, reader)?;
+        let topics = Topics::read(&settings, reader)?;
+        let store = Store::read(reader)?;
+        settings.store = store.settings();
         Ok(Self {
             settings,
-            time: Moment::from_nanos(reader.u64()?),
-            stamp: Stamp::new(reader.u64()?),
-            routing: RoutingVersion::new(reader.u64()?),
-            asks: Asks::read(reader)?,
-            sessions: Sessions::read(&settings, reader)?,
-            topics: Topics::read(&settings, reader)?,
+            time,
+            stamp,
+            routing,
+            asks,
+            sessions,
+            topics,
+            store,
         })
     }
 }

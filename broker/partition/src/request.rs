@@ -3,6 +3,8 @@
 use catena_mqtt::{PacketId, Qos, ReasonCode};
 use catena_types::{FrontendId, Generation, PartitionId, Position, SessionId};
 
+use crate::StoreRequest;
+
 /// The number of a request: per requester and partition, ascending without gaps.
 pub type RequestNumber = u64;
 
@@ -91,6 +93,8 @@ pub enum Request<'a> {
         /// The filters as sent; each gets a code in the reply.
         filters: Vec<&'a str>,
     },
+    /// To the partition of a state key: a request to the state store. Boxed: large.
+    Store(Box<StoreRequest<'a>>),
     /// To the session's partition: an inbound QoS 2 PUBLISH. Answered when its topic has it.
     Receive {
         /// The session that publishes.

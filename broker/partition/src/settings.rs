@@ -28,6 +28,8 @@ pub struct Settings {
     pub cached_topics_max: u32,
     /// Seed of the hash tables keyed by what clients choose.
     pub hash_seed: u64,
+    /// The limits of the state store.
+    pub store: catena_statestore::Settings,
 }
 
 /// When a delivery queue is full. Counts what no frontend has been handed yet.
@@ -84,10 +86,11 @@ impl Settings {
             share_strategy: ShareStrategy::RoundRobin,
             cached_topics_max: 100_000,
             hash_seed: 0x5EED,
+            store: catena_statestore::Settings::generous(0x5EED),
         }
     }
 
-    /// Appends the settings to a snapshot.
+    /// Appends the settings to a snapshot. Those of the state store stand with the store.
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         writer.u16(self.id.number());
         writer.u16(self.placement.partitions());
@@ -125,7 +128,7 @@ impl Settings {
         if id.number() >= partitions {
             return Err(Truncated);
         }
-        Ok(Self {
+        let mut settings = Self {
             id,
             placement,
             birth: reader.u32()?,
@@ -152,7 +155,10 @@ impl Settings {
             },
             cached_topics_max: reader.u32()?,
             hash_seed: reader.u64()?,
-        })
+            store: catena_statestore::Settings::generous(0),
+        };
+        settings.store.hash_seed = settings.hash_seed;
+        Ok(settings)
     }
 }
 

@@ -47,6 +47,12 @@ pub trait Port {
     /// The partition of a client ID or topic.
     fn partition_of(&self, key: &str) -> PartitionId;
 
+    /// The partition of what a state key is placed by.
+    fn partition_of_bytes(&self, key: &[u8]) -> PartitionId;
+
+    /// Whether there is such a partition.
+    fn has(&self, partition: PartitionId) -> bool;
+
     /// Packet IDs per range: 65,535 / P.
     fn packet_ids_per_range(&self) -> u16;
 }
@@ -66,6 +72,14 @@ impl<P: Port> Port for Arc<P> {
 
     fn partition_of(&self, key: &str) -> PartitionId {
         P::partition_of(self, key)
+    }
+
+    fn partition_of_bytes(&self, key: &[u8]) -> PartitionId {
+        P::partition_of_bytes(self, key)
+    }
+
+    fn has(&self, partition: PartitionId) -> bool {
+        P::has(self, partition)
     }
 
     fn packet_ids_per_range(&self) -> u16 {

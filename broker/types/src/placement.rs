@@ -32,7 +32,12 @@ impl Placement {
 
     /// The partition of a client ID or topic name.
     pub fn partition_of(&self, key: &str) -> PartitionId {
-        let hash = siphash(self.key, !self.key, key.as_bytes());
+        self.partition_of_bytes(key.as_bytes())
+    }
+
+    /// The partition of what a state key is placed by.
+    pub fn partition_of_bytes(&self, key: &[u8]) -> PartitionId {
+        let hash = siphash(self.key, !self.key, key);
         PartitionId::new((hash % u64::from(self.partitions)) as u16)
     }
 

@@ -72,6 +72,18 @@ pub fn is_in_notifications(topic: &str) -> bool {
     topic.starts_with(NOTIFICATIONS)
 }
 
+/// Whether clients are kept from publishing to a topic: notifications, and responses by the names
+/// that clients of the state store give them, so that nobody can forge either.
+pub fn is_reserved(topic: &str) -> bool {
+    let Some(rest) = topic.strip_prefix("clients/") else {
+        return false;
+    };
+    is_in_notifications(topic)
+        || rest
+            .split_once('/')
+            .is_some_and(|(_, rest)| rest.contains(INVOKE))
+}
+
 /// Whether a request may not name this topic for its response: a response there would be a
 /// request, or look like a notification.
 pub fn is_forbidden_response(topic: &str) -> bool {

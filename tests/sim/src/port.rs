@@ -141,6 +141,14 @@ impl Port for SimPort {
         self.backend.partition_of(key)
     }
 
+    fn partition_of_bytes(&self, key: &[u8]) -> PartitionId {
+        self.backend.partition_of_bytes(key)
+    }
+
+    fn has(&self, partition: PartitionId) -> bool {
+        self.backend.has(partition)
+    }
+
     fn packet_ids_per_range(&self) -> u16 {
         self.backend.packet_ids_per_range()
     }

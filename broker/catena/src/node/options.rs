@@ -11,6 +11,7 @@ use catena_frontend::proxy::Trust;
 use catena_frontend::{
     Address, Authenticator, ListenerOptions, Options, Origins, Protocol, ProxyHeader,
 };
+use catena_hlc::Millis;
 use catena_mqtt::{Limits, Qos};
 use catena_partition::{QueueLimit, ShareStrategy};
 use catena_resources::{
@@ -20,6 +21,7 @@ use catena_resources::{
 use catena_telemetry::Clock;
 use catena_types::{PartitionId, Placement};
 
+use crate::clock;
 use crate::load::Loaded;
 
 /// What the backend is started with.
@@ -55,6 +57,7 @@ pub(super) fn backend(broker: &BrokerSettings) -> anyhow::Result<catena_backend:
             SharedSubscriptionStrategy::HashClient => ShareStrategy::HashClient,
         },
         hash_seed: random(),
+        store: store(share, memory_bytes_max(broker)),
         // The backend fills in the identity of each partition.
         ..catena_partition::Settings::generous(PartitionId::new(0), placement)
     };
@@ -62,6 +65,7 @@ pub(super) fn backend(broker: &BrokerSettings) -> anyhow::Result<catena_backend:
         partition,
         frontends: workers(broker),
         subscriptions_per_session_max: limits.subscriptions_per_session.to_usize(),
+        wall: Arc::new(wall),
     })
 }
 
@@ -78,6 +82,33 @@ pub(super) fn sessions_max(broker: &BrokerSettings) -> u64 {
         .saturating_mul(SESSIONS_PER_CONNECTION)
         .max(SESSIONS_MIN)
 }
+
+/// The limits of the state store in one partition. `share` gives that of a limit of the whole.
+fn store(share: impl Fn(u64) -> u64, memory: u64) -> catena_statestore::Settings {
+    catena_statestore::Settings {
+        bytes_max: share(memory),
+        reply_bytes_max: REPLY_BYTES_MAX,
+        registrations_max: share(1_000_000),
+        registrations_per_client_max: 10_000,
+        registration_bytes_max: share(MIB_64),
+        changes_max: share(1_000_000),
+        change_bytes_max: share(MIB_64),
+        answers_max: share(1_000_000),
+        answer_bytes_max: share(MIB_64),
+        ..catena_statestore::Settings::generous(random())
+    }
+}
+
+/// Wall time, for the versions of the state store.
+fn wall() -> Millis {
+    let millis = clock::wall().as_millis();
+    Millis::new(u64::try_from(millis).unwrap_or(u64::MAX))
+}
+
+const MIB_64: u64 = 64 << 20;
+
+/// Bytes of the reply to a multi-get of the state store: what most clients take in one packet.
+const REPLY_BYTES_MAX: u64 = 1 << 20;
 
 /// What the frontend is started with.
 pub(super) fn frontend(loaded: &Loaded, clock: Clock) -> Options {

@@ -47,6 +47,8 @@ pub(crate) struct Client {
     pub(crate) connection: Connection,
     pub(crate) rules: Arc<Rules>,
     pub(crate) out: Output,
+    /// Empty until CONNECT.
+    pub(crate) client_id: Arc<str>,
     /// The session, if `has_session`.
     pub(crate) session: SessionId,
     /// The earliest entry that the timers have for this client.
@@ -89,6 +91,7 @@ impl Client {
             connection: Connection::new(now),
             rules,
             out: Output::default(),
+            client_id: Arc::default(),
             session: SessionId::from_packed(0),
             alarm: Moment::NEVER,
             generation: Generation::default(),

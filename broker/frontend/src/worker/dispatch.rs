@@ -1,7 +1,7 @@
 //! From what a connection asks to requests of partitions.
 
 use catena_connection::{Action, FilterAction, Incoming, Phase};
-use catena_mqtt::{Forwarded, RetainHandling};
+use catena_mqtt::{Forwarded, ReasonCode, RetainHandling};
 use catena_partition::{
     AttachmentIndex, Numbered, Publish, Replay, Request, Subscribe, SubscribeFilter,
 };
@@ -12,6 +12,7 @@ use super::batch::{Batches, Spare};
 use super::ending::Leave;
 use super::ledger::Purpose;
 use super::state::State;
+use super::store_rpc::Place;
 
 /// The actions of one read on their way to partitions.
 pub(crate) struct Dispatch<'d, 'r, P> {
@@ -20,14 +21,16 @@ pub(crate) struct Dispatch<'d, 'r, P> {
     pub(crate) batches: &'d mut Batches<'r>,
     pub(crate) spare: &'d mut Spare,
     pub(crate) slot: u32,
-    session: SessionId,
-    generation: Generation,
+    pub(super) session: SessionId,
+    pub(super) generation: Generation,
     /// Where the last topic was placed: topics come in runs.
     last_topic: Option<(&'r str, PartitionId)>,
     /// Acknowledgements were among the actions: there may be room for stalled deliveries.
     pub(crate) is_acknowledged: bool,
     /// DISCONNECT was among the actions.
     pub(crate) leave: Option<Leave>,
+    /// The client did what ends its connection, once what it asked before is answered.
+    pub(crate) shut_down: Option<(ReasonCode, &'static str)>,
 }
 
 impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
@@ -53,14 +56,23 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
             last_topic: None,
             is_acknowledged: false,
             leave: None,
+            shut_down: None,
         }
     }
 
     /// Turns an action into a request. `Connect` and `Authenticate` are none: they come alone.
     #[inline]
     pub(crate) fn handle_action(&mut self, action: &'r Action<'_>) {
+        if self.shut_down.is_some() {
+            return;
+        }
         match action {
             Action::Publish { ticket, message } => {
+                match Place::of(&message.topic) {
+                    Place::Elsewhere => {}
+                    Place::Invoke => return self.call(*ticket, message),
+                    Place::Reserved => return self.refuse_reserved(*ticket),
+                }
                 let purpose = ticket.map_or(Purpose::Nothing, Purpose::Publish);
                 let partition = self.partition_of(&message.topic);
                 let publish = self.publish(message);
@@ -99,6 +111,11 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
                 packet_id,
                 message,
             } => {
+                match Place::of(&message.topic) {
+                    Place::Elsewhere => {}
+                    Place::Invoke => return self.call(Some(*ticket), message),
+                    Place::Reserved => return self.refuse_reserved(Some(*ticket)),
+                }
                 let request = Request::Receive {
                     session: self.session,
                     generation: self.generation,
@@ -161,7 +178,7 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
 
     /// Asks something in the order in which the client asked.
     #[inline]
-    fn push(&mut self, partition: PartitionId, purpose: Purpose, request: Request<'r>) {
+    pub(super) fn push(&mut self, partition: PartitionId, purpose: Purpose, request: Request<'r>) {
         if self.batches.latest(partition).is_none() {
             self.begin(partition);
         }

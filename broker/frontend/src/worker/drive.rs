@@ -282,4 +282,4 @@ impl<P: Port> Worker<P> {
 }
 
 /// How often the partitions that this worker looks after are asked for what is due.
-const TICK_PERIOD: Duration = Duration::from_millis(200);
+const TICK_PERIOD: Duration = Duration::from_millis(50);

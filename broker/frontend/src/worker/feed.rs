@@ -155,6 +155,7 @@ impl<P: Port> Worker<P> {
             dispatch.handle_action(action);
         }
         let is_acknowledged = dispatch.is_acknowledged;
+        let shut_down = dispatch.shut_down;
         let leave = dispatch.leave.or(close.map(Leave::from));
         if let Some(leave) = leave {
             self.state.begin_end(slot, leave, Urgency::Flush);
@@ -165,6 +166,9 @@ impl<P: Port> Worker<P> {
             self.exchange(now, batch.partition, &batch.requests);
         }
         batches.finish(&mut self.spare);
+        if let Some(why) = shut_down {
+            self.state.shut_down(slot, why);
+        }
         leave.is_some()
     }
 }

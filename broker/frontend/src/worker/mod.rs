@@ -18,6 +18,7 @@ mod output;
 mod stalled;
 mod state;
 mod stats;
+mod store_rpc;
 mod timers;
 mod turn;
 

@@ -85,6 +85,9 @@ impl<P: Port> Worker<P> {
                 client.rare().assigned_client_id = Some(assigned);
             }
         }
+        if let Some(client) = self.state.clients.at_mut(slot) {
+            client.client_id = (*connect.client_id).into();
+        }
         let partition = self.port.partition_of(&connect.client_id);
         let mut requests = self.state.numbered_follow_ups(partition);
         let random = self.state.next_random();

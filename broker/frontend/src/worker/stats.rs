@@ -41,6 +41,10 @@ pub struct Stats {
     pub deliveries_postponed: u64,
     /// Times that reading from a client was paused.
     pub reads_paused: u64,
+    /// Requests to the state store.
+    pub store_requests: u64,
+    /// Publishes to topics of the state store that were no requests, or by nobody who may.
+    pub store_refused: u64,
     /// Batches exchanged with partitions.
     pub exchanges: u64,
     /// Requests in them.

@@ -166,6 +166,14 @@ impl Port for Hub {
         PARTITION
     }
 
+    fn partition_of_bytes(&self, _key: &[u8]) -> PartitionId {
+        PartitionId::new(0)
+    }
+
+    fn has(&self, partition: PartitionId) -> bool {
+        partition == PartitionId::new(0)
+    }
+
     fn packet_ids_per_range(&self) -> u16 {
         u16::MAX
     }

@@ -31,6 +31,8 @@ impl Sessions {
             ranges.reserve_exact(1);
             ranges.push(partition);
             session.ranges = ranges.into_boxed_slice();
+            // What delivers to a session has something of it, subscribed or not.
+            session.partitions.insert(partition);
             place
         });
         invariant!(

@@ -113,9 +113,13 @@ impl Topics {
         attachment: Attachment,
     ) -> Result<(), Fault> {
         self.outward.know(attachment.frontend);
+        let before = self.attached.generation(session);
         let Some(index) = self.attached.attach(session, attachment) else {
             return Ok(());
         };
+        if before.is_some_and(|before| before < attachment.generation) {
+            self.left.push(session);
+        }
         if let Some((_, queue)) = self.attached.queue_mut(index) {
             queue.taken = queue.base;
             queue.ready = false;
@@ -140,6 +144,7 @@ impl Topics {
         let Some(index) = self.attached.detach(session, generation) else {
             return Ok(());
         };
+        self.left.push(session);
         let messages = &self.messages;
         if let Some((_, queue)) = self.attached.queue_mut(index) {
             let unsent = first_unsent.number().clamp(queue.base, queue.handed);

@@ -97,6 +97,18 @@ impl Attached {
         self.find(session)
     }
 
+    /// The connection that a session has or last had here.
+    pub(crate) fn generation(&self, session: SessionId) -> Option<Generation> {
+        let record = self.slab.at(self.find(session)?)?;
+        Some(record.generation)
+    }
+
+    /// Whether this connection of a session is attached.
+    pub(crate) fn is_attached(&self, session: SessionId, generation: Generation) -> bool {
+        let record = self.find(session).and_then(|index| self.slab.at(index));
+        record.is_some_and(|record| record.online && record.generation == generation)
+    }
+
     /// Notes where a session's connection is. `None` if a newer one is known.
     pub(crate) fn attach(&mut self, session: SessionId, attachment: Attachment) -> Option<u32> {
         let index = self

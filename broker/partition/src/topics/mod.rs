@@ -25,8 +25,9 @@ mod share;
 mod snapshot;
 mod state;
 mod take;
+mod tell;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(any(test, feature = "validate"))]
 mod validate;
 

@@ -24,6 +24,8 @@ pub(crate) struct Topic {
     pub(crate) set: SetIndex,
     /// The wildcard epoch of that match; a later one makes it stale.
     pub(crate) epoch: u32,
+    /// It belongs to another partition; its recipients are needed here for responses.
+    pub(crate) is_foreign: bool,
     /// Its retained message.
     pub(crate) retained: Option<MessageIndex>,
     /// Stored messages and pushes that name it.
@@ -100,6 +102,7 @@ impl Names {
             name: name.into(),
             set: NONE,
             epoch: 0,
+            is_foreign: false,
             retained: None,
             references: 0,
             holding: 0,

@@ -10,11 +10,16 @@ use super::queue::{QueueEntry, Source};
 use super::sets::{EMPTY, NONE, Placed, RecipientSet, SetIndex, terms};
 use super::state::Topics;
 use crate::partition::Context;
-use crate::{Origin, Publish, RecipientList, Reply};
+use crate::{Origin, Publish, RecipientList, Reply, Settings};
 
 impl Topics {
     /// Notes who gets the messages of a topic from here on.
-    pub(crate) fn recipients(&mut self, topic: &str, list: &RecipientList) -> Result<(), Fault> {
+    pub(crate) fn recipients(
+        &mut self,
+        settings: &Settings,
+        topic: &str,
+        list: &RecipientList,
+    ) -> Result<(), Fault> {
         invariant!(
             list.recipients.len() < RECIPIENTS_MAX,
             "an ordinal has 24 bits"
@@ -31,15 +36,30 @@ impl Topics {
             .groups
             .iter()
             .filter_map(|group| self.groups.name(&group.filter));
-        let set = RecipientSet::new(placed.collect(), groups.collect(), list.ids.clone().into());
-        let set = self.sets.insert(set);
+        let mut set =
+            RecipientSet::new(placed.collect(), groups.collect(), list.ids.clone().into());
+        let is_foreign = settings.placement.partition_of(topic) != settings.id;
+        // Groups that match exactly, and sessions that never had to do with this partition, are
+        // known only where the topic belongs.
+        set.is_complete = !is_foreign
+            || (set.recipients.len() == list.recipients.len() && list.groups.is_empty());
+        let set = if set.is_complete {
+            self.sets.insert(set)
+        } else {
+            self.sets.restore(set)
+        };
         self.sets.refer(set);
         let index = self.names.find_or_insert(topic);
         let Some(topic) = self.names.at_mut(index) else {
             return Ok(());
         };
         let old = std::mem::replace(&mut topic.set, set);
-        topic.epoch = self.epoch;
+        topic.is_foreign = is_foreign;
+        topic.epoch = if is_foreign {
+            self.foreign_epoch
+        } else {
+            self.epoch
+        };
         self.sets.release(old)
     }
 

@@ -14,6 +14,7 @@ impl Topics {
         context: &mut Context<'_>,
         changes: &[RoutingChange],
     ) -> Result<(), Fault> {
+        self.foreign_epoch = self.foreign_epoch.wrapping_add(1);
         for change in changes {
             match change {
                 RoutingChange::Subscribed { .. } => self.subscribed(context, change)?,
@@ -113,6 +114,7 @@ impl Topics {
             self.leave_group(group, session)?;
         }
         let Some(index) = index else { return Ok(()) };
+        self.gone.push(session);
         self.return_shared(context, index, true)?;
         let entries = match self.attached.queue_mut(index) {
             Some((_, queue)) => std::mem::take(&mut queue.entries),

@@ -34,6 +34,8 @@ pub(crate) struct RecipientSet {
     pub(crate) groups: Box<[GroupName]>,
     /// The subscription identifiers that recipients point into.
     pub(crate) ids: Box<[u32]>,
+    /// Everybody who matched can be reached from this partition.
+    pub(crate) is_complete: bool,
     /// Topics, messages and pushes that name it.
     pub(crate) references: u32,
     audience: Audience,
@@ -64,6 +66,7 @@ impl RecipientSet {
             recipients,
             groups,
             ids,
+            is_complete: true,
             references: 0,
             audience: Audience::default(),
         }

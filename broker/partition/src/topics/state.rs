@@ -7,7 +7,7 @@ use super::attached::Attached;
 use super::groups::Groups;
 use super::limits::{CACHED_TOPICS_SHARE, ENTRY_BYTES};
 use super::messages::{MessageIndex, Messages};
-use super::names::{Names, TopicIndex};
+use super::names::{Names, Topic, TopicIndex};
 use super::outward::Outward;
 use super::queue::{QueueEntry, Source};
 use super::replay::Replays;
@@ -29,6 +29,13 @@ pub(crate) struct Topics {
     pub(super) entries: u64,
     /// Raised by every change of a wildcard subscription: older matches are stale.
     pub(super) epoch: u32,
+    /// Raised by every change of the routing table: older matches of other partitions' topics are
+    /// stale, since nothing tells this partition of changes that concern those.
+    pub(super) foreign_epoch: u32,
+    /// Sessions whose connection here has ended, or given way to a newer one.
+    pub(crate) left: Vec<SessionId>,
+    /// Sessions that have ended.
+    pub(crate) gone: Vec<SessionId>,
     pub(super) outward: Outward,
     pub(super) counts: Stats,
 }
@@ -46,6 +53,9 @@ impl Topics {
             replays: Replays::default(),
             entries: 0,
             epoch: 0,
+            foreign_epoch: 0,
+            left: Vec::new(),
+            gone: Vec::new(),
             outward: Outward::default(),
             counts: Stats::default(),
         }
@@ -57,7 +67,16 @@ impl Topics {
             return false;
         };
         let topic = self.names.at(index);
-        topic.is_some_and(|topic| topic.set != NONE && topic.epoch == self.epoch)
+        topic.is_some_and(|topic| topic.set != NONE && topic.epoch == self.epoch_of(topic))
+    }
+
+    /// The epoch that a match of the topic has to be of.
+    pub(super) fn epoch_of(&self, topic: &Topic) -> u32 {
+        if topic.is_foreign {
+            self.foreign_epoch
+        } else {
+            self.epoch
+        }
     }
 
     /// A topic to forget, if more are kept for their recipients alone than allowed.

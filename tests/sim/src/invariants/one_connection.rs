@@ -78,6 +78,7 @@ impl OneConnection {
                 session,
                 attachment,
             } => (*session, attachment.generation),
+            Request::Store(request) => (request.session, request.attachment.generation),
             Request::Subscribe(subscribe) => (subscribe.session, subscribe.attachment.generation),
             // These are refused, or answer a question, without doing anything for the session.
             Request::Publish(_)

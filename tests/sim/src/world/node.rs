@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use catena_backend::{Backend, Options};
 use catena_connection::Settings;
 use catena_frontend::worker::{Closing, Rules, Urgency, Worker};
+use catena_hlc::Millis;
 use catena_partition::QueueLimit;
 use catena_types::{FrontendId, Moment, PartitionId};
 
@@ -65,6 +66,7 @@ impl Node {
             partition: settings,
             frontends: profile.workers as u16,
             subscriptions_per_session_max: usize::MAX,
+            wall: Arc::new(|| Millis::new(0)),
         }));
         let port = SimPort::new(Arc::clone(&backend), Meddler::new(mutation, seed), traces);
         let station = |worker: usize| Station::new(worker, &backend, &port, seed);

@@ -147,6 +147,7 @@ fn describe(request: &Request<'_>) -> String {
         Request::Range { partition, .. } => format!("range {partition}"),
         Request::Subscribe(subscribe) => format!("subscribe {}", subscribe.filters[0].filter),
         Request::Unsubscribe { filters, .. } => format!("unsubscribe {}", filters[0]),
+        Request::Store(store) => format!("store {:?}", store.command),
         Request::Receive { packet_id, .. } => format!("receive {packet_id}"),
         Request::Release { packet_id, .. } => format!("release {packet_id}"),
     }
@@ -247,6 +248,14 @@ impl Port for Fake {
     fn partition_of(&self, key: &str) -> PartitionId {
         let last = key.bytes().last().filter(u8::is_ascii_digit);
         PartitionId::new(last.map_or(0, |digit| u16::from(digit - b'0')))
+    }
+
+    fn partition_of_bytes(&self, _key: &[u8]) -> PartitionId {
+        PartitionId::new(0)
+    }
+
+    fn has(&self, partition: PartitionId) -> bool {
+        partition == PartitionId::new(0)
     }
 
     fn packet_ids_per_range(&self) -> u16 {

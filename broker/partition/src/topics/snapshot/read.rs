@@ -19,10 +19,11 @@ impl Topics {
     pub(crate) fn read(settings: &Settings, reader: &mut Reader<'_>) -> Result<Self, Truncated> {
         let mut topics = Self::new(settings);
         topics.epoch = reader.u32()?;
+        topics.foreign_epoch = reader.u32()?;
         let records = topics.read_records(reader)?;
         let groups = topics.read_groups(reader)?;
         let sets = topics.read_sets(&groups, reader)?;
-        let names = topics.read_topics(&sets, reader)?;
+        let names = topics.read_topics(settings, &sets, reader)?;
         let messages = topics.read_messages(&sets, &names, reader)?;
         topics.read_retained(&names, &messages, reader)?;
         topics.read_waiting(&groups, &messages, reader)?;
@@ -91,7 +92,7 @@ impl Topics {
         groups: &[u32],
         reader: &mut Reader<'_>,
     ) -> Result<Vec<u32>, Truncated> {
-        let count = reader.count(24)?;
+        let count = reader.count(25)?;
         let mut sets = Vec::with_capacity(count);
         for _ in 0..count {
             let recipients = reader.count(19)?;
@@ -115,17 +116,16 @@ impl Topics {
             for _ in 0..reader.count(4)? {
                 ids.push(reader.u32()?);
             }
-            sets.push(self.sets.restore(RecipientSet::new(
-                placed.into(),
-                named.into(),
-                ids.into(),
-            )));
+            let mut set = RecipientSet::new(placed.into(), named.into(), ids.into());
+            set.is_complete = flag(reader)?;
+            sets.push(self.sets.restore(set));
         }
         Ok(sets)
     }
 
     fn read_topics(
         &mut self,
+        settings: &Settings,
         sets: &[u32],
         reader: &mut Reader<'_>,
     ) -> Result<Vec<u32>, Truncated> {
@@ -138,6 +138,7 @@ impl Topics {
             let topic = self.names.at_mut(index).ok_or(Truncated)?;
             topic.set = set;
             topic.epoch = reader.u32()?;
+            topic.is_foreign = settings.placement.partition_of(&topic.name) != settings.id;
             names.push(index);
         }
         Ok(names)

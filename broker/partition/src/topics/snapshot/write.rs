@@ -25,6 +25,7 @@ impl Topics {
     /// Appends the replicated state.
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         writer.u32(self.epoch);
+        writer.u32(self.foreign_epoch);
         let mut records: Vec<(u32, &Record)> = self.attached.iter().collect();
         records.sort_by_key(|(_, record)| record.session);
         write_records(&records, writer);
@@ -35,7 +36,17 @@ impl Topics {
             .collect();
         topics.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
         let mut messages: Vec<(MessageIndex, &Message)> = self.messages.iter().collect();
-        messages.sort_by_key(|(_, message)| (message.stamp, message.set == EMPTY));
+        // An entry can bring several messages, none of them twice.
+        messages.sort_by_key(|(_, message)| {
+            let topic = self.names.at(message.topic).map(|topic| &*topic.name);
+            (
+                message.stamp,
+                message.set == EMPTY,
+                topic,
+                message.properties(),
+                message.payload(),
+            )
+        });
         let named = topics.iter().map(|(_, topic)| topic.set);
         let named = named.chain(messages.iter().map(|(_, message)| message.set));
         let mut sets = BTreeMap::new();
@@ -231,6 +242,7 @@ fn write_set(set: &RecipientSet, groups: &Groups, numbers: &Numbers, writer: &mu
     groups.iter().for_each(|&group| writer.u32(group));
     writer.len(set.ids.len());
     set.ids.iter().for_each(|&id| writer.u32(id));
+    writer.u8(u8::from(set.is_complete));
 }
 
 fn write_run(run: IdRun, writer: &mut Writer<'_>) {

@@ -144,7 +144,7 @@ impl Bench {
         std::mem::take(&mut self.out.effects)
     }
 
-    fn list(&self, topic: &str) -> RecipientList {
+    pub(crate) fn list(&self, topic: &str) -> RecipientList {
         let mut list = RecipientList::default();
         let mut sessions: Vec<SessionId> = self.table.iter().map(|s| s.session).collect();
         sessions.sort_unstable();

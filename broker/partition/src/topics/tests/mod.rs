@@ -2,7 +2,7 @@
 
 mod ack;
 mod full;
-mod harness;
+pub(crate) mod harness;
 mod held;
 mod publish;
 mod queue_limit;

@@ -115,7 +115,9 @@ fn an_expired_retained_message_is_not_replayed_and_goes_with_the_next_tick() {
     bench.now = bench.now.plus_seconds(10);
     bench.subscribe(1, "a", Q1, true);
     assert_eq!(bench.take(), Vec::<String>::new());
-    bench.apply(crate::What::Tick);
+    bench.apply(crate::What::Tick {
+        wall: catena_hlc::Millis::default(),
+    });
     assert_eq!(
         (
             bench.partition.stats().retained,

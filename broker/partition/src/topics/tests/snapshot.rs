@@ -134,7 +134,9 @@ fn run(bench: &mut Bench, step: &Step) {
         }
         Step::Later => {
             bench.now = bench.now.plus_seconds(2);
-            bench.apply(crate::What::Tick);
+            bench.apply(crate::What::Tick {
+                wall: catena_hlc::Millis::default(),
+            });
         }
     }
 }

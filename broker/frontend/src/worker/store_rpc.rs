@@ -1,0 +1,264 @@
+//! Calls of the state store: publishes to its invoke topic become requests to the partition of
+//! their key, and nobody else's publishes get into its topics.
+
+use catena_connection::{Incoming, Ticket};
+use catena_mqtt::{Property, Qos, ReasonCode};
+use catena_partition::{Request, StoreRequest, scan_partition};
+use catena_rpc::{Correlation, RequestHeaders, topics};
+use catena_store::{Command, Refusal, placement_text};
+use catena_transport::Port;
+use catena_types::PartitionId;
+
+use super::dispatch::Dispatch;
+use super::ledger::Purpose;
+
+/// What a topic is to the state store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nothing.
+    Elsewhere,
+    /// Where requests go.
+    Invoke,
+    /// Where only the broker publishes: notifications, and responses by the names that clients of
+    /// the state store subscribe to.
+    Reserved,
+}
+
+impl Place {
+    /// Most topics are too short to be any.
+    #[inline]
+    pub(super) fn of(topic: &str) -> Self {
+        if topic.len() < topics::NOTIFICATIONS.len() {
+            Self::Elsewhere
+        } else {
+            Self::of_long(topic)
+        }
+    }
+
+    fn of_long(topic: &str) -> Self {
+        if topic == topics::INVOKE {
+            Self::Invoke
+        } else if topics::is_reserved(topic) {
+            Self::Reserved
+        } else {
+            Self::Elsewhere
+        }
+    }
+}
+
+/// A publish that is no proper request: what its acknowledgement says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Improper {
+    reason: ReasonCode,
+    detail: &'static str,
+    /// The client does what no client of the protocol does, and has to go.
+    disconnects: bool,
+}
+
+impl Improper {
+    const fn new(reason: ReasonCode, detail: &'static str) -> Self {
+        Self {
+            reason,
+            detail,
+            disconnects: false,
+        }
+    }
+}
+
+/// What a request says besides its payload.
+struct Call<'r> {
+    response_topic: &'r str,
+    correlation: &'r [u8],
+    headers: RequestHeaders<'r>,
+}
+
+impl<'r, P: Port> Dispatch<'_, 'r, P> {
+    /// A publish to a topic of the state store.
+    #[cold]
+    pub(super) fn refuse_reserved(&mut self, ticket: Option<Ticket>) {
+        self.state.stats.store_refused += 1;
+        self.answer(ticket, ReasonCode::NotAuthorized);
+    }
+
+    /// A publish to the invoke topic.
+    pub(super) fn call(&mut self, ticket: Option<Ticket>, message: &'r Incoming<'_>) {
+        let (Some(ticket), Qos::AtLeastOnce) = (ticket, message.qos) else {
+            // What cannot be answered is dropped; QoS 2 can be refused.
+            self.state.stats.store_refused += 1;
+            return self.answer(ticket, ReasonCode::ImplementationSpecificError);
+        };
+        let client = self.state.clients.at(self.slot);
+        if !client.is_some_and(|client| client.connection.is_v5()) {
+            // MQTT 3 has no properties, so that there is nobody to answer.
+            self.state.stats.store_refused += 1;
+            return self.answer(Some(ticket), ReasonCode::Success);
+        }
+        match read(message) {
+            Ok(call) => self.request(ticket, message, &call),
+            Err(improper) => {
+                self.state.stats.store_refused += 1;
+                self.answer(Some(ticket), improper.reason);
+                if improper.disconnects {
+                    self.shut_down = Some((improper.reason, improper.detail));
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, ticket: Ticket, message: &'r Incoming<'_>, call: &Call<'r>) {
+        self.state.stats.store_requests += 1;
+        let command = Command::parse(message.payload).and_then(one_place);
+        let partition = match &command {
+            Ok(command) => self.home(command),
+            Err(_) => self.session.partition(),
+        };
+        let Some(client) = self.state.clients.at(self.slot) else {
+            return;
+        };
+        let attachment = client.attachment(self.state.frontend, self.slot);
+        let client_id = matches!(command, Ok(Command::KeyNotify(_)));
+        let client_id = client_id.then(|| client.client_id.clone());
+        let headers = &call.headers;
+        let request = StoreRequest {
+            session: self.session,
+            attachment,
+            client_id,
+            command,
+            timestamp: headers.timestamp,
+            fencing_token: headers.fencing_token,
+            persist: headers.persist,
+            unsupported_version: headers.version.filter(|_| !headers.is_version_supported()),
+            response_topic: call.response_topic,
+            correlation: call.correlation,
+            expiry_seconds: message.expiry_seconds,
+            random: self.state.next_random(),
+        };
+        self.reach(partition);
+        let purpose = Purpose::Publish(ticket);
+        self.push(partition, purpose, Request::Store(Box::new(request)));
+    }
+
+    /// The partition that a command is for. Those without a key go to the session's own.
+    fn home(&self, command: &Command<'_>) -> PartitionId {
+        let mut home = None;
+        command.keys(|key, _| {
+            home.get_or_insert_with(|| self.port.partition_of_bytes(placement_text(key)));
+        });
+        let own = self.session.partition();
+        match command {
+            Command::Scan(scan) => scan_partition(scan.token)
+                .filter(|partition| self.port.has(*partition))
+                .unwrap_or(own),
+            _ => home.unwrap_or(own),
+        }
+    }
+
+    /// Sees to it that the session's end reaches a partition that has something for it, subscribed
+    /// or not.
+    fn reach(&mut self, partition: PartitionId) {
+        let Some(client) = self.state.clients.at_mut(self.slot) else {
+            return;
+        };
+        if client.attached.contains(partition) {
+            return;
+        }
+        client.attached.insert(partition);
+        let request = Request::Range {
+            session: self.session,
+            generation: self.generation,
+            partition,
+        };
+        let own = self.session.partition();
+        self.state
+            .follow_up(own, self.slot, Purpose::Range, request);
+    }
+
+    /// Acknowledges a publish that goes to no partition.
+    fn answer(&mut self, ticket: Option<Ticket>, reason: ReasonCode) {
+        let Some(ticket) = ticket else { return };
+        let outcome = self.state.speak(self.slot, |client, stats| {
+            let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
+            client
+                .connection
+                .handle_published(settings, ticket, reason, bytes, stats)
+        });
+        if let Some(Err(close)) = outcome {
+            self.state.end(self.slot, close.into());
+        }
+    }
+}
+
+/// What a request needs, if it has it.
+fn read<'r>(message: &'r Incoming<'_>) -> Result<Call<'r>, Improper> {
+    let (mut response_topic, mut correlation) = (None, None);
+    for property in message.forwarded.iter() {
+        match property {
+            Property::ResponseTopic(topic) => response_topic = Some(topic),
+            Property::CorrelationData(bytes) => correlation = Correlation::new(bytes),
+            _ => {}
+        }
+    }
+    let specific = ReasonCode::ImplementationSpecificError;
+    let response_topic = response_topic.ok_or(Improper::new(specific, "response topic missing"))?;
+    let correlation = correlation.ok_or(Improper::new(specific, "correlation data missing"))?;
+    if topics::is_forbidden_response(response_topic) {
+        return Err(Improper {
+            disconnects: true,
+            ..Improper::new(ReasonCode::TopicNameInvalid, "forbidden response topic")
+        });
+    }
+    Ok(Call {
+        response_topic,
+        correlation: correlation.bytes(),
+        headers: RequestHeaders::read(message.forwarded.user_properties().iter()),
+    })
+}
+
+/// Several keys of one command have to live together, however many partitions there are.
+fn one_place(command: Command<'_>) -> Result<Command<'_>, Refusal> {
+    let (mut first, mut spread) = (None, false);
+    command.keys(|key, _| {
+        let text = placement_text(key);
+        spread |= *first.get_or_insert(text) != text;
+    });
+    if spread {
+        Err(Refusal::GroupSpread)
+    } else {
+        Ok(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_of_the_state_store_are_told_from_others() {
+        let of = |topic: &str| Place::of(topic);
+        assert_eq!(of("a/b"), Place::Elsewhere);
+        assert_eq!(of(&"a".repeat(100)), Place::Elsewhere);
+        assert_eq!(of(topics::INVOKE), Place::Invoke);
+        assert_eq!(of(&format!("{}x", topics::INVOKE)), Place::Elsewhere);
+        assert_eq!(of(&topics::response("c1")), Place::Reserved);
+        assert_eq!(
+            of(&format!("clients/c1/{}", topics::INVOKE)),
+            Place::Reserved
+        );
+        assert_eq!(
+            of(&format!(
+                "{}/6331/command/notify/6B31",
+                topics::NOTIFICATIONS
+            )),
+            Place::Reserved
+        );
+    }
+
+    #[test]
+    fn keys_of_one_command_share_a_place() {
+        let parse = |payload: &'static [u8]| Command::parse(payload).and_then(one_place);
+        let spread = parse(b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n");
+        assert_eq!(spread, Err(Refusal::GroupSpread));
+        assert!(parse(b"*3\r\n$4\r\nMGET\r\n$4\r\n{a}1\r\n$4\r\n{a}2\r\n").is_ok());
+        assert!(parse(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n").is_ok());
+    }
+}

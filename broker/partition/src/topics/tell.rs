@@ -1,0 +1,52 @@
+//! What a partition itself sends to one session, subscribed to it or not: key notifications.
+
+use catena_mqtt::Qos;
+use catena_types::{Fault, Generation, SessionId};
+
+use super::publish::body_bytes;
+use super::queue::{QueueEntry, Source};
+use super::sets::EMPTY;
+use super::state::Topics;
+use crate::Publish;
+use crate::partition::Context;
+
+impl Topics {
+    /// Whether this connection of a session is attached here.
+    pub(crate) fn is_attached(&self, session: SessionId, generation: Generation) -> bool {
+        self.attached.is_attached(session, generation)
+    }
+
+    /// Whether everybody who is to get a topic's messages can be reached from this partition.
+    pub(crate) fn reaches_all(&mut self, topic: &str) -> bool {
+        let index = self.names.find(topic);
+        let topic = index.and_then(|index| self.names.at(index));
+        let set = topic.and_then(|topic| self.sets.at(topic.set));
+        set.is_none_or(|set| set.is_complete)
+    }
+
+    /// Queues a message for one session that has a connection here. Nothing for others.
+    pub(crate) fn tell(
+        &mut self,
+        context: &mut Context<'_>,
+        session: SessionId,
+        publish: &Publish<'_>,
+    ) -> Result<(), Fault> {
+        let place = self.attached.find(session);
+        let Some(index) = place.filter(|&index| self.attached.online(index, session).is_some())
+        else {
+            return Ok(());
+        };
+        if self.bytes() >= context.settings.memory_bytes_max {
+            self.counts.refused_memory += 1;
+            return Ok(());
+        }
+        let topic = self.names.find_or_insert(publish.topic);
+        let message = self.stored(context, topic, EMPTY, publish, &mut None)?;
+        let to_one = Source::Recipient {
+            ordinal: 0,
+            own: false,
+        };
+        let entry = QueueEntry::new(message, to_one, Qos::AtLeastOnce, false);
+        self.enqueue(context, index, entry, body_bytes(publish))
+    }
+}
