@@ -1,5 +1,6 @@
 //! The arguments of `catena bench`.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use catena_mqtt::{Qos, Version};
@@ -53,6 +54,10 @@ pub struct BenchArgs {
     /// Messages of a publisher under way at most; connections being opened at most (connect)
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = positive)]
     pub window: u32,
+    /// Messages of QoS 1 and 2 that a subscriber lets be on their way to it, 1 to 65535 (MQTT 5)
+    /// [default: 65535]
+    #[arg(long, value_name = "COUNT")]
+    pub receive_maximum: Option<NonZeroU16>,
     /// Seconds to measure
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub duration: Duration,
@@ -168,6 +173,9 @@ impl BenchArgs {
                 "{} has a subscriber for each publisher: leave --subscribers out",
                 self.scenario.name()
             )));
+        }
+        if self.receive_maximum.is_some() && self.version != Version::V5 {
+            return Err(Failure::usage("--receive-maximum needs MQTT 5"));
         }
         let stores = matches!(self.scenario, Scenario::Offline | Scenario::Retained);
         if stores && self.rate.is_some() {

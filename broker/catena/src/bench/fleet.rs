@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,7 @@ pub(crate) struct Fleet {
     address: Address,
     version: Version,
     qos: Qos,
+    receive_maximum: Option<NonZeroU16>,
     ping_every: Option<Duration>,
     pinged_at: Instant,
 }
@@ -109,6 +111,7 @@ impl Fleet {
             address,
             version: args.version,
             qos: args.qos,
+            receive_maximum: args.receive_maximum,
             ping_every: None,
             pinged_at: clock::monotonic(),
         })
@@ -293,6 +296,7 @@ impl Fleet {
             client_id: &member.client_id,
             properties: ConnectProperties {
                 session_expiry: member.session_expiry,
+                receive_maximum: self.receive_maximum,
                 ..ConnectProperties::default()
             },
             will: None,

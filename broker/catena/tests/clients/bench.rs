@@ -77,6 +77,14 @@ fn every_scenario_runs_clean() {
             "{result}"
         );
     }
+    let result = check(&broker, "retained --messages 500 --receive-maximum 3");
+    assert_eq!(result["delivered"], 500);
+    assert_eq!(result["not_forgotten"], 0);
+    for bytes in ["", "_read", "_forgotten"] {
+        let name = format!("broker_bytes_per_topic{bytes}");
+        assert!(result[&name].is_number(), "{name}: {result}");
+    }
+    assert!(result["forget_cpu_s_per_million"].is_number(), "{result}");
     let result = check(&broker, "connect --connections 50");
     assert_eq!(result["connected"], 50);
 }
@@ -124,6 +132,14 @@ fn a_broker_that_is_not_there_is_told() {
         told.contains("connection refused; is a broker running?"),
         "{told}"
     );
+}
+
+#[test]
+fn only_mqtt_5_has_a_receive_maximum() {
+    let output = bench(&["p2p", "-V", "4", "--receive-maximum", "3"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("--receive-maximum needs MQTT 5"), "{told}");
 }
 
 /// What a broker does with the tenth message.
