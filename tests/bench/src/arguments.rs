@@ -1,0 +1,226 @@
+//! The command line of `catena-bench`, and what it comes to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::broker::{Broker, Kind, OURS};
+use crate::processors::Processors;
+use crate::record::Record;
+use crate::report::{Form, report};
+use crate::scenario::{SCENARIOS, Scenario};
+use crate::sitting::{Sitting, Timing};
+
+/// Measure Catena and other brokers in turns and tell how they compare
+#[derive(Clone, Debug, Parser)]
+#[command(name = "catena-bench", max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 nothing was lost, doubled or out of order, 1 something was \
+    or could not be measured, 2 wrong flags"
+)]
+pub struct Arguments {
+    /// Runs of each scenario with each broker
+    #[arg(long, value_name = "COUNT", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub reps: u32,
+    /// Seconds that a run measures
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
+    pub seconds: f64,
+    /// What to measure [default: everything; --list names it]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = scenario)]
+    pub scenarios: Vec<&'static Scenario>,
+    /// Other brokers, from the path; none for no other [default: mosquitto and flashmq if there]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub peers: Option<Vec<String>>,
+    /// Another broker, by its program; may be repeated. Its name begins with mosquitto, flashmq or
+    /// catena, which says how it is configured
+    #[arg(long, value_name = "NAME=PATH")]
+    pub peer: Vec<String>,
+    /// The program of Catena, broker and generator [default: built, in the profile of this program]
+    #[arg(long, value_name = "PATH")]
+    pub catena: Option<PathBuf>,
+    /// Let the system choose processors, and let brokers use all of them
+    #[arg(long)]
+    pub unpinned: bool,
+    /// Write record.json, with every run, and report.md into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the report of an earlier record instead of measuring
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Print Markdown
+    #[arg(long)]
+    pub markdown: bool,
+    /// List the scenarios and their arguments
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Does what the command line says. Tells whether no run had a fault.
+///
+/// # Errors
+///
+/// If nothing can be measured, read or written.
+pub fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
+    if arguments.list {
+        for scenario in SCENARIOS {
+            println!("{:24}  {}", scenario.name, scenario.words);
+        }
+        return Ok(true);
+    }
+    let record = match &arguments.from {
+        Some(path) => Record::read(path)?,
+        None => measured(arguments)?,
+    };
+    let form = match arguments.markdown {
+        true => Form::Markdown,
+        false => Form::Text,
+    };
+    print!("{}", report(&record, form));
+    Ok(record.is_clean())
+}
+
+fn measured(arguments: &Arguments) -> anyhow::Result<Record> {
+    let sitting = sitting(arguments)?;
+    let out = arguments.out.as_deref();
+    if let Some(folder) = out {
+        let made = fs::create_dir_all(folder);
+        made.with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let record = sitting.run(|record| match out {
+        Some(folder) => record.write(&folder.join("record.json")),
+        None => Ok(()),
+    })?;
+    if let Some(folder) = out {
+        let path = folder.join("report.md");
+        let written = fs::write(&path, report(&record, Form::Markdown));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(record)
+}
+
+fn sitting(arguments: &Arguments) -> anyhow::Result<Sitting> {
+    let processors = match arguments.unpinned {
+        true => Processors::unpinned()?,
+        false => Processors::pinned()?,
+    };
+    let mut peers = match &arguments.peers {
+        Some(names) => names
+            .iter()
+            .filter(|name| !name.is_empty() && *name != "none")
+            .map(|name| Broker::named(name))
+            .collect::<anyhow::Result<Vec<_>>>()?,
+        None => Broker::on_path(),
+    };
+    for text in &arguments.peer {
+        let peer = Broker::named(text)?;
+        // A program that is named takes the place of one that was found.
+        peers.retain(|other| other.name != peer.name);
+        peers.push(peer);
+    }
+    let generator = match &arguments.catena {
+        Some(path) => path.clone(),
+        None => built()?,
+    };
+    ensure!(
+        generator.is_file(),
+        "there is no program {}",
+        generator.display()
+    );
+    let ours = Broker {
+        name: OURS.to_owned(),
+        kind: Kind::Catena,
+        path: generator.clone(),
+    };
+    let scenarios = match arguments.scenarios.as_slice() {
+        [] => SCENARIOS.iter().collect(),
+        some => some.to_vec(),
+    };
+    Ok(Sitting {
+        brokers: std::iter::once(ours).chain(peers).collect(),
+        scenarios,
+        repetitions: arguments.reps,
+        timing: Timing::of_seconds(arguments.seconds),
+        processors,
+        generator,
+        files: raise_file_limit(),
+    })
+}
+
+/// Builds `catena` in the profile in which this program was built.
+fn built() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find the program itself")?;
+    let folder = own.parent().context("the program stands in no folder")?;
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(name @ ("release" | "fast")) => name,
+        _ => bail!("cannot tell how to build catena: use --catena PATH"),
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let status = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args(["build", "--package", "catena", "--profile", profile])
+        .arg("--target-dir")
+        .arg(folder.parent().context("no folder of builds")?)
+        .status()
+        .context("cannot start cargo: use --catena PATH")?;
+    ensure!(status.success(), "catena does not build");
+    Ok(folder.join("catena"))
+}
+
+/// Allows as many open files as the system lets this process have, and thus those it starts.
+/// Tells how many; none stands for no limit.
+fn raise_file_limit() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds @ 0.1..=3_600.0) => Ok(seconds),
+        _ => Err("expected seconds from 0.1 to 3600".to_owned()),
+    }
+}
+
+fn scenario(name: &str) -> Result<&'static Scenario, String> {
+    Scenario::named(name).ok_or_else(|| {
+        let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+        let words = [
+            "catena-bench",
+            "--scenarios",
+            "p2p-q0-64,connect",
+            "--peers",
+            "none",
+        ];
+        let parsed = Arguments::try_parse_from(words).unwrap();
+        let names: Vec<_> = parsed.scenarios.iter().map(|it| it.name).collect();
+        assert_eq!(names, ["p2p-q0-64", "connect"]);
+        for wrong in [["--scenarios", "p3p"], ["--seconds", "0"], ["--reps", "0"]] {
+            let words = ["catena-bench"].into_iter().chain(wrong);
+            assert!(Arguments::try_parse_from(words).is_err(), "{wrong:?}");
+        }
+    }
+}
