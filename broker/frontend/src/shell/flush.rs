@@ -129,18 +129,16 @@ impl<P: Port> Turn<P> {
         let Some(mut entry) = self.entries.take(slot) else {
             return;
         };
-        if entry.closing.is_some() {
-            // What was not read would make the system reset the connection, and our last packet
-            // would be lost with it.
-            let _ = entry.socket.receive(self.scratch_buffer());
-        }
         if let Some(layers) = entry.layers.as_deref_mut() {
             // A socket that takes no more cannot be told.
             let _ = stream::say_goodbye(&entry.socket, layers);
         }
         entry.listener.count_closed();
-        // The socket has to be closed before the session's partition hears of it.
-        drop(entry);
+        // The socket has to be closed, or at least heard no more, before the session's partition
+        // hears of it.
+        if entry.closing.is_some() {
+            self.partings.add(entry.socket, entry.permit);
+        }
         self.worker.handle_closed(slot);
     }
 }

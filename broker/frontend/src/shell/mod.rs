@@ -8,6 +8,7 @@ mod handle;
 mod listener;
 pub(crate) mod mailbox;
 mod notes;
+mod parting;
 pub(crate) mod ready;
 mod service;
 mod stream;

@@ -2,6 +2,7 @@
 //! spoken. Both are driven without tasks or buffers of their own.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
 use std::task::{Context, Poll};
 
 use rustls::ServerConnection;
@@ -103,6 +104,13 @@ impl Socket {
         match self {
             Self::Tcp(socket) => socket.try_write_vectored(slices),
             Self::Unix(socket) => socket.try_write_vectored(slices),
+        }
+    }
+
+    pub(crate) fn shut_down(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => SockRef::from(socket).shutdown(how),
+            Self::Unix(socket) => SockRef::from(socket).shutdown(how),
         }
     }
 

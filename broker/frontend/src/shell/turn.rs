@@ -18,6 +18,7 @@ use super::admission::Permit;
 use super::listener::{Listener, Terms};
 use super::mailbox::{Arrival, Mailbox, Message};
 use super::notes::{Throttle, explain};
+use super::parting::Partings;
 use super::ready::ReadyWaker;
 use super::service::Common;
 use super::stream::{Layers, Received, Socket, StreamError};
@@ -72,6 +73,7 @@ pub(super) struct Turn<P> {
     strangers: Throttle,
     /// One task per listener, on the first worker.
     accepting: JoinSet<()>,
+    pub(super) partings: Partings,
     /// Set at shutdown: when to give up on what is still open.
     pub(super) shutdown: Option<Moment>,
 }
@@ -94,6 +96,7 @@ impl<P: Port> Turn<P> {
             alarm: Moment::NEVER,
             strangers: Throttle::default(),
             accepting: JoinSet::new(),
+            partings: Partings::default(),
             shutdown: None,
         }
     }
@@ -125,10 +128,11 @@ impl<P: Port> Turn<P> {
             self.give_up(now);
         }
         self.run_and_send(now);
+        let parted = self.partings.poll_all(cx).is_ready();
         // Partitions that still owe answers by then are not waited for.
         if self
             .shutdown
-            .is_some_and(|until| self.worker.clients() == 0 || until <= now)
+            .is_some_and(|until| (self.worker.clients() == 0 && parted) || until <= now)
         {
             return Poll::Ready(());
         }
@@ -347,11 +351,6 @@ impl<P: Port> Turn<P> {
                 mailbox: Arc::clone(&self.mailbox),
             });
         }
-    }
-
-    /// The receive buffer, when what is received does not matter.
-    pub(super) fn scratch_buffer(&mut self) -> &mut [u8] {
-        &mut self.buffer
     }
 
     /// Sees to it that a turn comes when something is due.

@@ -12,7 +12,6 @@ use super::batch::{Batches, Spare};
 use super::ending::Leave;
 use super::ledger::Purpose;
 use super::state::State;
-use super::store_rpc::Place;
 
 /// The actions of one read on their way to partitions.
 pub(crate) struct Dispatch<'d, 'r, P> {
@@ -68,10 +67,8 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
         }
         match action {
             Action::Publish { ticket, message } => {
-                match Place::of(&message.topic) {
-                    Place::Elsewhere => {}
-                    Place::Invoke => return self.call(*ticket, message),
-                    Place::Reserved => return self.refuse_reserved(*ticket),
+                if self.handle_store_topic(*ticket, message) {
+                    return;
                 }
                 let purpose = ticket.map_or(Purpose::Nothing, Purpose::Publish);
                 let partition = self.partition_of(&message.topic);
@@ -111,10 +108,8 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
                 packet_id,
                 message,
             } => {
-                match Place::of(&message.topic) {
-                    Place::Elsewhere => {}
-                    Place::Invoke => return self.call(Some(*ticket), message),
-                    Place::Reserved => return self.refuse_reserved(Some(*ticket)),
+                if self.handle_store_topic(Some(*ticket), message) {
+                    return;
                 }
                 let request = Request::Receive {
                     session: self.session,

@@ -14,7 +14,7 @@ use super::ledger::Purpose;
 
 /// What a topic is to the state store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+enum Place {
     /// Nothing.
     Elsewhere,
     /// Where requests go.
@@ -27,7 +27,7 @@ pub(super) enum Place {
 impl Place {
     /// Most topics are too short to be any.
     #[inline]
-    pub(super) fn of(topic: &str) -> Self {
+    fn of(topic: &str) -> Self {
         if topic.len() < topics::NOTIFICATIONS.len() {
             Self::Elsewhere
         } else {
@@ -73,15 +73,29 @@ struct Call<'r> {
 }
 
 impl<'r, P: Port> Dispatch<'_, 'r, P> {
-    /// A publish to a topic of the state store.
+    /// Takes care of a publish to a topic of the state store; `false` if it is to another.
+    #[inline]
+    pub(super) fn handle_store_topic(
+        &mut self,
+        ticket: Option<Ticket>,
+        message: &'r Incoming<'_>,
+    ) -> bool {
+        match Place::of(&message.topic) {
+            Place::Elsewhere => return false,
+            Place::Invoke => self.call(ticket, message),
+            Place::Reserved => self.refuse_reserved(ticket),
+        }
+        true
+    }
+
     #[cold]
-    pub(super) fn refuse_reserved(&mut self, ticket: Option<Ticket>) {
+    fn refuse_reserved(&mut self, ticket: Option<Ticket>) {
         self.state.stats.store_refused += 1;
         self.answer(ticket, ReasonCode::NotAuthorized);
     }
 
     /// A publish to the invoke topic.
-    pub(super) fn call(&mut self, ticket: Option<Ticket>, message: &'r Incoming<'_>) {
+    fn call(&mut self, ticket: Option<Ticket>, message: &'r Incoming<'_>) {
         let (Some(ticket), Qos::AtLeastOnce) = (ticket, message.qos) else {
             // What cannot be answered is dropped; QoS 2 can be refused.
             self.state.stats.store_refused += 1;

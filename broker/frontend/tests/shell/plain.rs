@@ -176,3 +176,18 @@ fn stats_add_up() {
     assert_eq!(sum(|stats| stats.connection.publishes_received[0]), 1);
     assert!(sum(|stats| stats.bytes_received) > 20 && sum(|stats| stats.bytes_sent) > 20);
 }
+
+/// [MQTT-4.13.1-1]: who is busy writing when it is closed still learns why.
+#[test]
+fn a_writing_client_reads_why_it_was_closed() {
+    let broker = Running::plain();
+    let mut client = broker.connect("c");
+    client.send(&crate::running::connect("c"));
+    for _ in 0..200 {
+        client.send(&publish("t", &[b'x'; 10_000]));
+    }
+    let packet = client.packet();
+    assert_eq!((packet[0], packet.last()), (0xE0, Some(&0x82)));
+    drop(client);
+    eventually(|| broker.handle.listeners()[0].connections == 0);
+}
