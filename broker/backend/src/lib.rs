@@ -8,6 +8,8 @@ mod carry_out;
 mod replica;
 mod routes;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub use backend::{Backend, Options, Wake, WallClock};
 pub use stats::Stats;
