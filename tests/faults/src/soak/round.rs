@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at the broker's gauges.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How often a round clears retained messages until none may be left.
+const CLEARINGS_MAX: u32 = 10;
+
 /// What did not hold.
 #[derive(Debug)]
 pub struct Failure {
@@ -88,8 +91,7 @@ impl<'a> Round<'a> {
         self.rest(&mut sockets)?;
         let healed = self.crowd.check_healed(self.moment());
         healed.map_err(|violation| violation.to_string())?;
-        self.crowd.clear_retained(self.moment());
-        self.rest(&mut sockets)?;
+        self.clear(&mut sockets, before)?;
         self.crowd.say_goodbye(self.moment());
         self.close(&mut sockets)?;
         self.crowd.begin_anew(self.moment());
@@ -142,6 +144,19 @@ impl<'a> Round<'a> {
                 return Err(format!("nobody waits, but the broker has {gauges}"));
             }
         }
+    }
+
+    /// Until no retained message is left. A machine that is held up may end connections meanwhile,
+    /// whose wills are retained again.
+    fn clear(&mut self, sockets: &mut Sockets, before: Gauges) -> Result<(), String> {
+        for _ in 0..CLEARINGS_MAX {
+            self.crowd.clear_retained(self.moment());
+            self.rest(sockets)?;
+            if Gauges::of(self.broker).retained <= before.retained {
+                return Ok(());
+            }
+        }
+        Err("retained messages stay, however often they are cleared".to_owned())
     }
 
     /// Until the broker has closed all connections.

@@ -107,7 +107,10 @@ impl Crowd {
     pub fn begin_anew(&mut self, now: Moment) {
         self.now = now;
         for client in 0..self.clients.len() {
-            self.clients[client].traits.expiry_seconds = 0;
+            // Nothing that a held-up machine could bring about: no will, no keep alive.
+            let traits = &mut self.clients[client].traits;
+            (traits.expiry_seconds, traits.keep_alive) = (0, 0);
+            traits.will_delay = None;
             self.connect(client, true);
         }
     }
