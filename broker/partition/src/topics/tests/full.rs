@@ -54,10 +54,7 @@ fn above_the_mark_new_sessions_are_refused_and_counted() {
 }
 
 fn retained_on<'a>(publish: &Publish<'a>, topic: &'a str) -> Publish<'a> {
-    Publish {
-        topic,
-        ..publish.clone()
-    }
+    Publish { topic, ..*publish }
 }
 
 #[test]
