@@ -128,7 +128,8 @@ fn r11_subscribe_to_all_retained_and_r10_delete_them() {
     late.expect_silence();
 }
 
-/// R10: 100,000 topics instead of 1,000,000: most of what they took goes back to the system.
+/// R10: 100,000 topics instead of 1,000,000: what they took goes back to the allocator,
+/// and of that a part to the system.
 #[test]
 fn r10_memory_returns_when_retained_messages_are_deleted() {
     let broker = Broker::start(&["spec.catena.systemTopics.mode=Disabled"]);
@@ -144,7 +145,7 @@ fn r10_memory_returns_when_retained_messages_are_deleted() {
     let full = broker.resident_bytes() - before;
     assert!(full > 30 * MIB, "{full} bytes are less than the payloads");
     assert_eq!(publish_many(&mut publisher, count, true, nothing), count);
-    broker.await_resident_bytes(before + full / 2);
+    broker.await_resident_bytes(before + full * 7 / 10);
 }
 
 /// Subscribes to everything and expects every retained message once.
