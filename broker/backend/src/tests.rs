@@ -1,5 +1,8 @@
 //! The backend through its port: what partitions and the routing table do for each other.
 
+use std::sync::Arc;
+
+use catena_hlc::Millis;
 use catena_mqtt::{Qos, ReasonCode};
 use catena_partition::{
     Attachment, Connect, Connected, Delivery, Notice, Numbered, Publish, Receiver, Replay, Reply,
@@ -43,6 +46,7 @@ impl Bench {
             partition: Settings::generous(PartitionId::new(0), placement),
             frontends: 1,
             subscriptions_per_session_max: 10,
+            wall: Arc::new(|| Millis::new(0)),
         };
         Self {
             backend: Backend::new(&options),
