@@ -12,8 +12,8 @@ use super::sockets::Sockets;
 use crate::broker::Broker;
 use crate::now;
 
-/// How long the broker may take until nobody waits for anything. Generous: only a round that fails
-/// waits so long.
+/// How long nothing may happen while somebody waits. Generous: only a round that fails waits so
+/// long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks at the broker's gauges.
@@ -124,10 +124,19 @@ impl<'a> Round<'a> {
 
     /// Until nobody waits for the broker, and nothing waits in it.
     fn rest(&mut self, sockets: &mut Sockets) -> Result<(), String> {
-        let start = now();
+        let (mut start, mut progress) = (now(), 0);
         loop {
             self.crowd.reconnect(self.moment());
             self.pass(sockets, LOOK)?;
+            // A long queue for a client that takes one message at a time is no standstill.
+            let Tally {
+                acknowledged,
+                deliveries,
+                ..
+            } = self.crowd.tally();
+            if acknowledged + deliveries > progress {
+                (start, progress) = (now(), acknowledged + deliveries);
+            }
             let waiting = self.crowd.waiting();
             if let Some(first) = waiting.first() {
                 if now() - start > PATIENCE {

@@ -56,6 +56,8 @@ enum Event {
 pub struct Tally {
     /// Messages published, wills included.
     pub messages: usize,
+    /// Those that the broker has taken over.
+    pub acknowledged: usize,
     /// Deliveries to applications.
     pub deliveries: usize,
     /// Connections opened.
@@ -179,6 +181,12 @@ impl Crowd {
         let copies = sessions.iter().flat_map(|one| one.received.values());
         Tally {
             messages: self.model.messages.len(),
+            acknowledged: self
+                .model
+                .messages
+                .iter()
+                .filter(|m| m.acked.is_some())
+                .count(),
             deliveries: copies.map(Vec::len).sum(),
             connections: self.links.opened(),
             sessions: sessions.len(),
