@@ -190,6 +190,7 @@ impl Bench {
             client_id: b"client",
             correlation: key,
             until: Moment::from_nanos(10_000_000_000),
+            again: false,
         };
         let set = Write::Set(Set {
             key,

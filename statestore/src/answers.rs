@@ -1,51 +1,97 @@
 //! Recent answers: a request that comes again is answered as before, not applied twice.
 //!
-//! They lie in a table like entries: the key is client ID and correlation data, the value the
-//! payload of the reply, and the deadline the request's message expiry.
+//! Answers stand in a queue, oldest first. Keeping one costs next to nothing, which every write
+//! pays; looking for one goes through the queue, which only a request does that says it may have
+//! been sent before.
+
+use std::collections::VecDeque;
 
 use catena_hlc::Version;
-use catena_types::{Fault, Moment};
+use catena_types::{Fault, Moment, Reader, Truncated, Writer, invariant, siphash};
 
-use crate::limits::ANSWER_IDENTITY_BYTES_MAX;
-use crate::record::{Parts, Record};
-use crate::table::Table;
+use crate::limits::{ANSWERS_MAX, SHORT_REPLY_BYTES};
 use crate::{Answer, Identity, Settings};
 
 /// The answers of requests that may still come again.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    table: Table,
-    /// Holds one key at a time, so that looking one up allocates nothing.
-    key: Vec<u8>,
+    queue: VecDeque<Kept>,
+    seed: u64,
+    /// Bytes of replies that have memory of their own.
+    reply_bytes: u64,
     dropped: u64,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Kept {
+    /// Keyed hashes of client ID and correlation data: 128 bits that nobody can steer.
+    identity: [u64; 2],
+    until: Moment,
+    /// [`Version::ZERO`] if the response has none.
+    version: Version,
+    reply: Payload,
+}
+
+/// The payload of a reply. Most are a few bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Payload {
+    Short(u8, [u8; SHORT_REPLY_BYTES]),
+    Long(Box<[u8]>),
+}
+
+impl Payload {
+    fn new(bytes: &[u8]) -> Self {
+        let mut short = [0; SHORT_REPLY_BYTES];
+        match short.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Self::Short(bytes.len() as u8, short)
+            }
+            None => Self::Long(bytes.into()),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Long(bytes) => bytes,
+        }
+    }
+
+    fn own_bytes(&self) -> u64 {
+        match self {
+            Self::Short(..) => 0,
+            Self::Long(bytes) => bytes.len() as u64,
+        }
+    }
 }
 
 impl Answers {
     pub(crate) const fn new(seed: u64) -> Self {
         Self {
-            table: Table::new(seed),
-            key: Vec::new(),
+            queue: VecDeque::new(),
+            seed,
+            reply_bytes: 0,
             dropped: 0,
         }
     }
 
     /// Appends the reply to the same request, if it is kept and has not run out.
     pub(crate) fn find(
-        &mut self,
+        &self,
         identity: &Identity<'_>,
         now: Moment,
         reply: &mut Vec<u8>,
     ) -> Option<Answer> {
-        if self.table.len() == 0 || !self.write_key(identity) {
+        if !identity.again {
             return None;
         }
-        let hash = self.table.hash(&self.key);
-        let record = self
-            .table
-            .find(hash, &self.key)
-            .filter(|record| record.is_alive(now))?;
-        reply.extend_from_slice(record.value());
-        let version = (record.version() != Version::ZERO).then(|| record.version());
+        let wanted = self.hash(identity);
+        let is_it = |kept: &&Kept| kept.identity == wanted && kept.until > now;
+        let kept = self.queue.iter().rev().find(is_it)?;
+        reply.extend_from_slice(kept.reply.bytes());
+        let version = (kept.version != Version::ZERO).then_some(kept.version);
         Some(Answer {
             version,
             repeated: true,
@@ -53,57 +99,55 @@ impl Answers {
     }
 
     /// Keeps the reply to a request until the request runs out, or until there are too many.
-    ///
-    /// # Errors
-    /// A [`Fault`] if the table is broken.
     pub(crate) fn keep(
         &mut self,
         settings: &Settings,
         identity: &Identity<'_>,
         now: Moment,
         (reply, version): (&[u8], Option<Version>),
-    ) -> Result<(), Fault> {
-        if identity.until <= now || !self.write_key(identity) {
-            return Ok(());
+    ) {
+        if identity.until <= now {
+            return;
         }
-        let hash = self.table.hash(&self.key);
-        let parts = Parts {
-            key: &self.key,
-            value: reply,
+        self.push(Kept {
+            identity: self.hash(identity),
+            until: identity.until,
             version: version.unwrap_or(Version::ZERO),
-            deadline: Some(identity.until),
-            fence: None,
-            persists: false,
-        };
-        self.table.put(hash, &parts);
-        while self.table.len() as u64 > settings.answers_max
-            || self.table.bytes() > settings.answer_bytes_max
+            reply: Payload::new(reply),
+        });
+        while self.len() > settings.answers_max.min(ANSWERS_MAX)
+            || self.bytes() > settings.answer_bytes_max
         {
-            if self.table.pop_first()?.is_none() {
+            if self.pop().is_none() {
                 break;
             }
             self.dropped += 1;
         }
-        Ok(())
     }
 
-    /// Forgets the one that runs out first, if it has. `false` if none has.
-    ///
-    /// # Errors
-    /// A [`Fault`] if the table is broken.
-    pub(crate) fn forget_one(&mut self, now: Moment) -> Result<bool, Fault> {
+    /// Forgets the oldest, if it has run out. `false` if it has not.
+    pub(crate) fn forget_one(&mut self, now: Moment) -> bool {
         if self.next_deadline().is_none_or(|deadline| deadline > now) {
-            return Ok(false);
+            return false;
         }
-        Ok(self.table.pop_first()?.is_some())
+        self.pop();
+        if self.queue.len() < self.queue.capacity() / 4 {
+            self.queue.shrink_to(self.queue.len() * 2);
+        }
+        true
     }
 
+    /// When the oldest runs out. One behind it may have run out before: it is not given any more.
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
-        self.table.first_deadline()
+        self.queue.front().map(|kept| kept.until)
     }
 
-    pub(crate) const fn table(&self) -> &Table {
-        &self.table
+    pub(crate) fn len(&self) -> u64 {
+        self.queue.len() as u64
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.len() * size_of::<Kept>() as u64 + self.reply_bytes
     }
 
     /// Answers dropped because of the limits.
@@ -111,30 +155,62 @@ impl Answers {
         self.dropped
     }
 
-    /// All answers, ascending by key.
-    pub(crate) fn sorted(&self) -> Vec<&Record> {
-        self.table.sorted()
+    fn push(&mut self, kept: Kept) {
+        self.reply_bytes += kept.reply.own_bytes();
+        self.queue.push_back(kept);
     }
 
-    /// Puts an answer in, from a snapshot.
-    pub(crate) fn restore(&mut self, parts: &Parts<'_>) {
-        self.table.put(self.table.hash(parts.key), parts);
+    fn pop(&mut self) -> Option<Kept> {
+        let kept = self.queue.pop_front()?;
+        self.reply_bytes -= kept.reply.own_bytes();
+        Some(kept)
     }
 
-    /// Client ID with its length, then correlation data. `false` if that is too long to be kept.
-    fn write_key(&mut self, identity: &Identity<'_>) -> bool {
-        let length = identity
-            .client_id
-            .len()
-            .saturating_add(identity.correlation.len());
-        if length > ANSWER_IDENTITY_BYTES_MAX {
-            return false;
+    fn hash(&self, identity: &Identity<'_>) -> [u64; 2] {
+        let hash = |part: u64, bytes: &[u8]| siphash(self.seed, part, bytes);
+        [hash(1, identity.client_id), hash(2, identity.correlation)]
+    }
+
+    /// Appends the state.
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
+        writer.len(self.queue.len());
+        for kept in &self.queue {
+            kept.identity.iter().for_each(|half| writer.u64(*half));
+            writer.u64(kept.until.nanos());
+            writer.u64(kept.version.packed());
+            writer.bytes(kept.reply.bytes());
         }
-        self.key.clear();
-        self.key
-            .extend_from_slice(&(identity.client_id.len() as u16).to_le_bytes());
-        self.key.extend_from_slice(identity.client_id);
-        self.key.extend_from_slice(identity.correlation);
-        true
+    }
+
+    /// Reads what [`Answers::write`] wrote.
+    ///
+    /// # Errors
+    /// [`Truncated`] if the bytes are none.
+    pub(crate) fn read(seed: u64, reader: &mut Reader<'_>) -> Result<Self, Truncated> {
+        let mut answers = Self::new(seed);
+        for _ in 0..reader.count(40)? {
+            answers.push(Kept {
+                identity: [reader.u64()?, reader.u64()?],
+                until: Moment::from_nanos(reader.u64()?),
+                version: Version::from_packed(reader.u64()?),
+                reply: Payload::new(reader.bytes()?),
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Counts anew and compares.
+    ///
+    /// # Errors
+    /// A [`Fault`] if it differs.
+    #[cfg(any(test, feature = "validate"))]
+    pub(crate) fn validate(&self) -> Result<(), Fault> {
+        let counted: u64 = self.queue.iter().map(|kept| kept.reply.own_bytes()).sum();
+        invariant!(
+            counted == self.reply_bytes,
+            "bytes of answers are counted",
+            counted = counted
+        );
+        Ok(())
     }
 }

@@ -33,8 +33,8 @@ pub const SCAN_STEPS_MAX: u64 = 400_000;
 /// What it costs to find a key and to sort it in, in comparisons.
 pub const SCAN_STEPS_PER_KEY: u64 = 40;
 
-/// Requests whose client ID and correlation data are longer together are not recognised when they
-/// come again. Clients send 16 bytes of correlation data.
-pub const ANSWER_IDENTITY_BYTES_MAX: usize = 4_096;
+/// Recent answers that are kept at most: a request that comes again is looked for among all.
+pub const ANSWERS_MAX: u64 = 65_536;
 
-const _: () = assert!(ANSWER_IDENTITY_BYTES_MAX + 2 <= KEY_BYTES_MAX);
+/// The longest reply in bytes that takes no memory of its own among the recent answers.
+pub(crate) const SHORT_REPLY_BYTES: usize = 15;

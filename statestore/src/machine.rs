@@ -98,7 +98,7 @@ impl StateStore {
         if let Some(identity) = &identity {
             let answer = (&reply[start..], version);
             self.answers
-                .keep(&self.settings, identity, now.time, answer)?;
+                .keep(&self.settings, identity, now.time, answer);
         }
         Ok(Answer {
             version,
@@ -133,7 +133,7 @@ impl StateStore {
                         out,
                     );
                 }
-            } else if !self.answers.forget_one(now.time)? {
+            } else if !self.answers.forget_one(now.time) {
                 break;
             }
         }
@@ -177,8 +177,8 @@ impl StateStore {
             registration_bytes: self.watches.bytes,
             changes: self.watches.log.len() as u64,
             change_bytes: self.watches.log.bytes(),
-            answers: self.answers.table().len() as u64,
-            answer_bytes: self.answers.table().bytes(),
+            answers: self.answers.len(),
+            answer_bytes: self.answers.bytes(),
             expired: self.counters.expired,
             notified: self.counters.notified,
             refused_quota: self.counters.refused_quota,

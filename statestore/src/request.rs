@@ -55,6 +55,8 @@ pub struct Identity<'a> {
     pub correlation: &'a [u8],
     /// Until when it may come again: the message expiry.
     pub until: Moment,
+    /// It says that it may have been sent before; only then is its answer looked for.
+    pub again: bool,
 }
 
 /// What goes beside the payload of a reply.

@@ -27,9 +27,9 @@ pub struct Settings {
     pub changes_max: u64,
     /// Bytes of these changes, by the store's accounting; beyond, the oldest is dropped.
     pub change_bytes_max: u64,
-    /// Recent answers; beyond, the one that would be forgotten first is dropped.
+    /// Recent answers, at most [`crate::ANSWERS_MAX`]; beyond, the oldest is dropped.
     pub answers_max: u64,
-    /// Bytes of recent answers; beyond, the one that would be forgotten first is dropped.
+    /// Bytes of recent answers; beyond, the oldest is dropped.
     pub answer_bytes_max: u64,
     /// Key of the hash that spreads keys: unknown to clients, the same on every replica.
     pub hash_seed: u64,

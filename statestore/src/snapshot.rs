@@ -1,10 +1,11 @@
 //! The whole state as bytes, and back. The bytes do not show in which order things came and went:
-//! entries, registrations and answers stand in the order of their keys.
+//! entries and registrations stand in the order of their keys, answers in that of their requests.
 
 use catena_hlc::{Clock, Millis, NODE_BYTES_MAX, Stamp, Version};
 use catena_store::Notification;
 use catena_types::{Moment, Reader, Truncated, Writer};
 
+use crate::answers::Answers;
 use crate::log::LogKey;
 use crate::record::{Parts, Record};
 use crate::watch::{Registration, State, Watched};
@@ -23,12 +24,12 @@ impl StateStore {
         let mut writer = Writer::new(out);
         self.settings.write(&mut writer);
         writer.u64(self.clock.last().packed());
-        for entries in [self.table.sorted(), self.answers.sorted()] {
-            writer.len(entries.len());
-            entries
-                .iter()
-                .for_each(|record| write_entry(&mut writer, record));
+        let entries = self.table.sorted();
+        writer.len(entries.len());
+        for record in entries {
+            write_entry(&mut writer, record);
         }
+        self.answers.write(&mut writer);
         let watched = self.watches.sorted();
         writer.len(watched.len());
         watched
@@ -49,11 +50,7 @@ impl StateStore {
             store.table.put(store.table.hash(parts.key), parts);
             Ok(())
         })?;
-        each_entry(reader, |parts| {
-            require(parts.deadline.is_some() && parts.fence.is_none() && !parts.persists)?;
-            store.answers.restore(parts);
-            Ok(())
-        })?;
+        store.answers = Answers::read(store.settings.hash_seed, reader)?;
         let count = reader.count(8 + 1 + 8)?;
         let mut before: &[u8] = b"";
         for _ in 0..count {

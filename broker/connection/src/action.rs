@@ -132,6 +132,8 @@ pub struct Incoming<'a> {
     pub qos: Qos,
     /// Whether it becomes the retained message of its topic.
     pub retain: bool,
+    /// Whether it may have been sent before; not passed on [MQTT-3.3.1-3].
+    pub dup: bool,
     /// Its lifetime in seconds, already capped.
     pub expiry_seconds: Option<u32>,
     /// The properties that are passed on.

@@ -319,6 +319,7 @@ fn incoming<'a>(settings: &Settings, topic: Topic<'a>, publish: &Publish<'a>) ->
         topic,
         qos: publish.qos,
         retain: publish.retain,
+        dup: publish.dup,
         expiry_seconds: settings.message_expiry(publish.message_expiry),
         forwarded: publish.forwarded,
         payload: publish.payload,

@@ -1,7 +1,7 @@
 //! Recent answers: a request that comes again is answered as before and not applied twice.
 
 use super::*;
-use crate::{ANSWER_IDENTITY_BYTES_MAX, Identity};
+use crate::Identity;
 
 fn identity<'a>(client_id: &'a [u8], correlation: &'a [u8], until: u64) -> Identity<'a> {
     let until = Moment::from_nanos(until * 1_000_000);
@@ -9,6 +9,7 @@ fn identity<'a>(client_id: &'a [u8], correlation: &'a [u8], until: u64) -> Ident
         client_id,
         correlation,
         until,
+        again: true,
     }
 }
 
@@ -92,7 +93,7 @@ fn refusals_are_kept_and_registrations_and_reads_are_not() {
 }
 
 #[test]
-fn the_answer_that_runs_out_first_gives_way() {
+fn the_oldest_answer_gives_way() {
     let mut harness = Harness::with(Settings {
         answers_max: 2,
         ..Settings::generous(42)
@@ -105,15 +106,32 @@ fn the_answer_that_runs_out_first_gives_way() {
             .again(identity(b"c1", correlation, 300), &["INCRBY", "n", "1"])
             .1
     };
-    assert!(repeated(&mut harness, b"1") && repeated(&mut harness, b"3"));
-    assert!(!repeated(&mut harness, b"2"));
+    assert!(repeated(&mut harness, b"2") && repeated(&mut harness, b"3"));
+    assert!(!repeated(&mut harness, b"1"));
     assert_eq!(harness.store.stats().dropped_answers, 2);
-    let long = vec![0; ANSWER_IDENTITY_BYTES_MAX + 1];
-    for _ in 0..2 {
-        assert!(
-            !harness
-                .again(identity(b"", &long, 300), &["INCRBY", "n", "1"])
-                .1
-        );
+}
+
+#[test]
+fn only_who_says_that_it_comes_again_is_answered_as_before() {
+    let mut harness = Harness::new();
+    let once = Identity {
+        again: false,
+        ..identity(b"c1", b"7", 100)
+    };
+    for sum in [":1\r\n", ":2\r\n"] {
+        let (reply, repeated) = harness.again(once, &["INCRBY", "n", "1"]);
+        assert_eq!((reply.payload.as_str(), repeated), (sum, false));
     }
+}
+
+#[test]
+fn a_long_reply_is_kept_whole() {
+    let mut harness = Harness::new();
+    harness.say(&["SET", "n", "x"]);
+    let once = identity(b"c1", b"1", 100);
+    let (refused, _) = harness.again(once, &["INCRBY", "n", "1"]);
+    assert!(refused.payload.len() > 15);
+    assert_eq!(harness.again(once, &["INCRBY", "n", "1"]), (refused, true));
+    harness.pass(100);
+    assert_eq!(harness.store.stats().answer_bytes, 0);
 }

@@ -31,6 +31,7 @@ fn after(steps: &[Step]) -> Harness {
                 client_id: b"c",
                 correlation: &correlation,
                 until,
+                again: true,
             };
             let set = payload(&["DEL", "a"]);
             let request = Request {

@@ -68,6 +68,7 @@ fn request(store: &mut StateStore, now: Now, selector: u8, payload: &[u8]) {
         client_id: b"c",
         correlation: &correlation,
         until,
+        again: true,
     };
     let request = Request {
         timestamp: (selector & 64 == 0).then_some(&stamp),

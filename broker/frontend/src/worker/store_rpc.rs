@@ -145,6 +145,7 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
             response_topic: call.response_topic,
             correlation: call.correlation,
             expiry_seconds: message.expiry_seconds,
+            again: message.dup,
             random: self.state.next_random(),
         };
         self.reach(partition);

@@ -187,6 +187,7 @@ impl Store {
                 client_id: &request.session.packed().to_le_bytes(),
                 correlation: request.correlation,
                 until,
+                again: request.again,
             }),
         };
         let answer = self

@@ -34,6 +34,8 @@ pub struct StoreRequest<'a> {
     /// The message expiry interval in seconds, already capped: for the response, and for how long
     /// the answer is kept.
     pub expiry_seconds: Option<u32>,
+    /// It may have been sent before [MQTT-3.3.1-1].
+    pub again: bool,
     /// A random number of the frontend's, for share groups that get the response.
     pub random: u32,
 }

@@ -39,6 +39,7 @@ fn ask(bench: &mut Bench, generation: u32, correlation: &str, words: &[&str]) ->
         response_topic: RESPONSES,
         correlation: correlation.as_bytes(),
         expiry_seconds: Some(10),
+        again: correlation.starts_with("again"),
         random: 0,
     };
     let (session, generation) = (request.session, attachment.generation);
@@ -93,9 +94,9 @@ fn a_request_is_answered_where_it_wants_it_and_acknowledged() {
 #[test]
 fn a_request_that_comes_again_is_answered_again_and_not_applied() {
     let mut bench = bench();
-    ask(&mut bench, 1, "x", &["SET", "k", "v", "NX"]);
-    ask(&mut bench, 1, "x", &["SET", "k", "v", "NX"]);
-    ask(&mut bench, 1, "y", &["SET", "k", "v", "NX"]);
+    ask(&mut bench, 1, "again 1", &["SET", "k", "v", "NX"]);
+    ask(&mut bench, 1, "again 1", &["SET", "k", "v", "NX"]);
+    ask(&mut bench, 1, "again 2", &["SET", "k", "v", "NX"]);
     assert_eq!(
         responses(&mut bench),
         [
