@@ -69,6 +69,30 @@ impl Connection {
             .map_err(|failure| self.close(settings, failure, bytes, stats))
     }
 
+    /// As [`handle_published`](Self::handle_published), for a refusal with a cause that its reason
+    /// code alone does not tell: `detail` is its Reason String, whatever `reason_strings` says, where
+    /// the client wants to hear it [MQTT-3.1.2-29] and the packet then fits [MQTT-3.4.2-2] [MQTT-3.5.2-2].
+    ///
+    /// # Errors
+    /// As there.
+    #[cold]
+    pub fn handle_refused(
+        &mut self,
+        settings: &Settings,
+        ticket: Ticket,
+        (reason, detail): (ReasonCode, &'static str),
+        bytes: &mut Vec<u8>,
+        stats: &mut Stats,
+    ) -> Result<(), Close> {
+        if let Some(inbound) = &mut self.inbound {
+            match ticket.kind {
+                Kind::PubAck => inbound.pubacks.explain(ticket, detail),
+                Kind::PubRec => inbound.pubrecs.explain(ticket, detail),
+            }
+        }
+        self.handle_published(settings, ticket, reason, bytes, stats)
+    }
+
     /// The session has forgotten a QoS 2 message, or knew none: PUBCOMP [MQTT-4.3.3-11].
     ///
     /// # Errors
@@ -92,7 +116,13 @@ impl Connection {
         } else {
             ReasonCode::PacketIdentifierNotFound
         };
-        self.write_ack(settings, AckKind::PubComp, packet_id, reason, bytes, stats)
+        let answered = Answered {
+            packet_id,
+            reason,
+            detail: None,
+            begins_exchange: false,
+        };
+        self.write_ack(settings, AckKind::PubComp, answered, bytes, stats)
             .map_err(|failure| self.close(settings, failure, bytes, stats))
     }
 
@@ -256,6 +286,7 @@ impl Connection {
                 packet_id,
                 reason,
                 begins_exchange,
+                ..
             } = answered;
             if reason.is_error() {
                 if !is_v5 && !is_final(reason) {
@@ -267,7 +298,7 @@ impl Connection {
                     inbound.end_exchange(packet_id);
                 }
             }
-            self.write_ack(settings, ack_kind, packet_id, reason, bytes, stats)?;
+            self.write_ack(settings, ack_kind, answered, bytes, stats)?;
         }
         Ok(())
     }
@@ -279,11 +310,11 @@ impl Connection {
         &self,
         settings: &Settings,
         kind: AckKind,
-        packet_id: PacketId,
-        reason: ReasonCode,
+        answered: Answered,
         bytes: &mut Vec<u8>,
         stats: &mut Stats,
     ) -> Result<(), Failure> {
+        let reason = answered.reason;
         let Some(version) = self.version else {
             return Ok(());
         };
@@ -293,12 +324,13 @@ impl Connection {
             ReasonCode::ImplementationSpecificError
         };
         let mut ack = Ack {
-            packet_id,
+            packet_id: answered.packet_id,
             reason,
             properties: ReasonProperties::EMPTY,
         };
-        if reason.is_error() && settings.reason_strings && self.problem_information {
-            ack.properties.reason_string = explanation_of(reason);
+        if reason.is_error() && self.problem_information {
+            let general = || settings.reason_strings.then(|| explanation_of(reason));
+            ack.properties.reason_string = answered.detail.or_else(|| general().flatten());
             ack = ack.fit(self.packet_bytes_max);
         }
         if !self.write(bytes, |bytes| ack.encode(kind, version, bytes)) {

@@ -8,7 +8,7 @@
 //! An answer leaves when all before it have left, so that a client sees its PUBACKs, and its
 //! PUBRECs, in the order it published in.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use catena_mqtt::{PacketId, ReasonCode};
 
@@ -35,6 +35,8 @@ pub(crate) struct Receipts {
     /// The ticket number of the front. Wraps.
     first: u32,
     ring: VecDeque<Receipt>,
+    /// What to say to those few answers that have words of their own, by ticket number.
+    details: BTreeMap<u32, &'static str>,
 }
 
 /// One publish.
@@ -50,6 +52,7 @@ struct Receipt {
 pub(crate) struct Answered {
     pub(crate) packet_id: PacketId,
     pub(crate) reason: ReasonCode,
+    pub(crate) detail: Option<&'static str>,
     /// Whether its publish began a QoS 2 exchange, and was not one sent again.
     pub(crate) begins_exchange: bool,
 }
@@ -60,6 +63,7 @@ impl Receipts {
             kind,
             first: 0,
             ring: VecDeque::new(),
+            details: BTreeMap::new(),
         }
     }
 
@@ -94,6 +98,15 @@ impl Receipts {
         }
     }
 
+    /// What to say along with the answer. A ticket that is not in the ring changes nothing.
+    #[cold]
+    pub(crate) fn explain(&mut self, ticket: Ticket, detail: &'static str) {
+        let index = ticket.number.wrapping_sub(self.first) as usize;
+        if index < self.ring.len() {
+            self.details.insert(ticket.number, detail);
+        }
+    }
+
     /// The next acknowledgement that may leave.
     #[inline]
     pub(crate) fn pop_answered(&mut self) -> Option<Answered> {
@@ -104,10 +117,17 @@ impl Receipts {
         } = *self.ring.front()?;
         let reason = answer?;
         self.ring.pop_front();
-        self.first = self.first.wrapping_add(1);
+        let number = self.first;
+        self.first = number.wrapping_add(1);
+        let detail = if self.details.is_empty() {
+            None
+        } else {
+            self.details.remove(&number)
+        };
         Some(Answered {
             packet_id,
             reason,
+            detail,
             begins_exchange,
         })
     }

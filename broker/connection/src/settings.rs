@@ -47,7 +47,8 @@ pub struct Settings {
     pub authentication_methods: Vec<Box<str>>,
     /// What is answered to Request Response Information.
     pub response_information: Option<Box<str>>,
-    /// Whether failures are explained in words to MQTT 5.0 clients that want it.
+    /// Whether failures are explained in words to MQTT 5.0 clients that want it. Those that only
+    /// words tell apart always are.
     pub reason_strings: bool,
     /// Size of a partition's range of packet identifiers: 65,535 / number of partitions.
     pub packet_ids_per_range: u16,

@@ -137,6 +137,17 @@ impl Driver {
         Ok(self.take_sent())
     }
 
+    pub(crate) fn refused(
+        &mut self,
+        ticket: Ticket,
+        refusal: (ReasonCode, &'static str),
+    ) -> Result<Vec<u8>, Close> {
+        let (bytes, stats) = (&mut self.bytes, &mut self.stats);
+        self.connection
+            .handle_refused(&self.settings, ticket, refusal, bytes, stats)?;
+        Ok(self.take_sent())
+    }
+
     pub(crate) fn released(&mut self, packet_id: u16, known: bool) -> Vec<u8> {
         let (packet_id, settings) = (id(packet_id), &self.settings);
         let (bytes, stats) = (&mut self.bytes, &mut self.stats);

@@ -103,6 +103,51 @@ fn words_in_a_pubrec_are_sent_where_they_are_wanted_and_fit() {
 }
 
 #[test]
+fn a_refusal_has_words_of_its_own_where_they_are_wanted_and_fit() {
+    // [MQTT-3.4.2-2] [MQTT-3.5.2-2] [MQTT-3.1.2-29]
+    const CAUSE: &str = "response topic missing";
+    for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        check(|driver| {
+            let step = driver.send(&publish_bytes(Version::V5, qos, 1));
+            let refusal = (ReasonCode::ImplementationSpecificError, CAUSE);
+            let sent = driver.refused(step.ticket(), refusal).unwrap();
+            assert!(words(&sent).is_none_or(|words| words == CAUSE));
+            sent
+        });
+    }
+}
+
+#[test]
+fn words_belong_to_the_publish_that_was_refused() {
+    let mut driver = open(1_000, true);
+    driver.settings.reason_strings = false;
+    let tickets = [1, 2, 3].map(|id| {
+        driver
+            .send(&publish_bytes(Version::V5, Qos::AtLeastOnce, id))
+            .ticket()
+    });
+    let error = ReasonCode::ImplementationSpecificError;
+    assert_eq!(driver.refused(tickets[1], (error, "why")).unwrap(), []);
+    assert_eq!(driver.published(tickets[2], error).unwrap(), []);
+    // The second has its words though it was answered before the first left, the third has none.
+    let sent = driver.published(tickets[0], ReasonCode::Success).unwrap();
+    let heard: Vec<_> = packets(Version::V5, &sent)
+        .iter()
+        .map(|packet| match packet {
+            Packet::PubAck(ack) => ack.properties.reason_string.map(str::to_string),
+            other => panic!("no PUBACK: {other:?}"),
+        })
+        .collect();
+    assert_eq!(heard, [None, Some("why".to_string()), None]);
+    // A ticket of the past leaves no words behind for a later publish.
+    assert_eq!(driver.refused(tickets[1], (error, "late")).unwrap(), []);
+    let next = driver
+        .send(&publish_bytes(Version::V5, Qos::AtLeastOnce, 4))
+        .ticket();
+    assert_eq!(words(&driver.published(next, error).unwrap()), None);
+}
+
+#[test]
 fn words_in_a_pubcomp_are_sent_where_they_are_wanted_and_fit() {
     // [MQTT-3.7.2-2] [MQTT-3.7.2-3] [MQTT-3.1.2-29]
     check(|driver| driver.released(1, false));

@@ -56,9 +56,9 @@ struct Improper {
 }
 
 impl Improper {
-    const fn new(reason: ReasonCode, detail: &'static str) -> Self {
+    const fn new(detail: &'static str) -> Self {
         Self {
-            reason,
+            reason: ReasonCode::ImplementationSpecificError,
             detail,
             disconnects: false,
         }
@@ -99,7 +99,7 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
         let (Some(ticket), Qos::AtLeastOnce) = (ticket, message.qos) else {
             // What cannot be answered is dropped; QoS 2 can be refused.
             self.state.stats.store_refused += 1;
-            return self.answer(ticket, ReasonCode::ImplementationSpecificError);
+            return self.refuse(ticket, &Improper::new("requests have QoS 1"));
         };
         let client = self.state.clients.at(self.slot);
         if !client.is_some_and(|client| client.connection.is_v5()) {
@@ -111,7 +111,7 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
             Ok(call) => self.request(ticket, message, &call),
             Err(improper) => {
                 self.state.stats.store_refused += 1;
-                self.answer(Some(ticket), improper.reason);
+                self.refuse(Some(ticket), &improper);
                 if improper.disconnects {
                     self.shut_down = Some((improper.reason, improper.detail));
                 }
@@ -201,6 +201,22 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
             self.state.end(self.slot, close.into());
         }
     }
+
+    /// Acknowledges what is no proper request, and says why.
+    #[cold]
+    fn refuse(&mut self, ticket: Option<Ticket>, improper: &Improper) {
+        let Some(ticket) = ticket else { return };
+        let refusal = (improper.reason, improper.detail);
+        let outcome = self.state.speak(self.slot, |client, stats| {
+            let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
+            client
+                .connection
+                .handle_refused(settings, ticket, refusal, bytes, stats)
+        });
+        if let Some(Err(close)) = outcome {
+            self.state.end(self.slot, close.into());
+        }
+    }
 }
 
 /// What a request needs, if it has it.
@@ -213,13 +229,13 @@ fn read<'r>(message: &'r Incoming<'_>) -> Result<Call<'r>, Improper> {
             _ => {}
         }
     }
-    let specific = ReasonCode::ImplementationSpecificError;
-    let response_topic = response_topic.ok_or(Improper::new(specific, "response topic missing"))?;
-    let correlation = correlation.ok_or(Improper::new(specific, "correlation data missing"))?;
+    let response_topic = response_topic.ok_or(Improper::new("response topic missing"))?;
+    let correlation = correlation.ok_or(Improper::new("correlation data missing"))?;
     if topics::is_forbidden_response(response_topic) {
         return Err(Improper {
+            reason: ReasonCode::TopicNameInvalid,
+            detail: "forbidden response topic",
             disconnects: true,
-            ..Improper::new(ReasonCode::TopicNameInvalid, "forbidden response topic")
         });
     }
     Ok(Call {

@@ -208,3 +208,46 @@ fn qos_2_and_unsubscribe_go_to_the_sessions_partition() {
     );
     assert_eq!(output, b"\x50\x02\0\x01\x70\x02\0\x01\xB0\x04\0\x02\0\0");
 }
+
+#[test]
+fn what_is_no_proper_request_to_the_state_store_is_told_why() {
+    use catena_rpc::topics::{INVOKE, NOTIFICATIONS};
+    let text = |identifier: u8, text: &str| {
+        let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+        [&[identifier][..], &length, text.as_bytes()].concat()
+    };
+    let correlation = text(9, "1");
+    let cases = [
+        (0x32, correlation.clone(), 0x83, "response topic missing"),
+        (0x32, text(8, "r"), 0x83, "correlation data missing"),
+        (
+            0x34,
+            [text(8, "r"), correlation.clone()].concat(),
+            0x83,
+            "requests have QoS 1",
+        ),
+        (
+            0x32,
+            [text(8, NOTIFICATIONS), correlation].concat(),
+            0x90,
+            "forbidden response topic",
+        ),
+    ];
+    for (first, properties, reason, detail) in cases {
+        let mut bench = Bench::new();
+        let slot = bench.connected();
+        bench.port.log();
+        let size = u8::try_from(properties.len()).unwrap();
+        let body = [&text(0, INVOKE)[1..], &[0, 1, size], &properties].concat();
+        let output = bench.feed(slot, &packet(first, &body));
+        let why = text(0x1F, detail);
+        let size = u8::try_from(why.len()).unwrap();
+        let answer = if first == 0x32 { 0x40 } else { 0x50 };
+        let expected = packet(answer, &[&[0, 1, reason, size], &why[..]].concat());
+        // Before the DISCONNECT, if any: clients would send again what was not acknowledged.
+        assert!(output.starts_with(&expected), "{detail}: {output:?}");
+        assert_eq!(output.len() > expected.len(), reason == 0x90, "{detail}");
+        let asked = |line: &String| line.contains(" store ") || line.contains(" publish ");
+        assert!(!bench.port.log().iter().any(asked), "{detail}");
+    }
+}
