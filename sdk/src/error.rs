@@ -91,6 +91,12 @@ pub enum Error {
         /// In its words.
         text: String,
     },
+    /// A value was read that is not what the program takes it for.
+    #[error("the value cannot be decoded: {why}")]
+    Undecodable {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A lease was lost before the work that it protects was done.
     #[error("the lease was lost")]
     LeaseLost,
@@ -130,6 +136,7 @@ impl Error {
             | Self::Full => true,
             Self::StoreRefused { text } => Refusal::from_text(text) == Some(Refusal::QuotaExceeded),
             Self::Invalid { .. }
+            | Self::Undecodable { .. }
             | Self::Closed
             | Self::ClosedUnanswered
             | Self::Answer { .. }
@@ -146,6 +153,7 @@ impl Error {
             | Self::ConnectionRefused { .. }
             | Self::Unreachable { .. }
             | Self::StoreRefused { .. }
+            | Self::Undecodable { .. }
             | Self::Full
             | Self::Closed => Outcome::NotApplied,
             Self::ConnectionLost

@@ -95,8 +95,9 @@ impl Lease {
             }
             loop {
                 match observer.next().await? {
-                    Some(Change::Deleted) => break,
-                    Some(Change::Set { .. }) => {}
+                    Some(Change::Deleted { .. }) => break,
+                    // What the key has now follows a gap.
+                    Some(Change::Set { .. } | Change::Gap) => {}
                     None => return Err(Error::Closed),
                 }
             }

@@ -83,6 +83,9 @@ pub use publish::{Pending, Properties, Publish, Published};
 pub use qos::Qos;
 pub use reason::Reason;
 pub use rpc::Requester;
-pub use store::{Change, Condition, Entry, Observer, Set, StateStore, Version};
+pub use store::{
+    Change, Condition, Delete, Entry, Group, GroupOutcome, Keys, Observer, Set, StateStore,
+    TimeToLive, Version, Written,
+};
 pub use subscribe::{RetainHandling, Subscribe};
 pub use tls::Tls;

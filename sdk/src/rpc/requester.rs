@@ -125,10 +125,8 @@ impl Requester {
         timeout: Duration,
     ) -> Result<Message, Error> {
         let mut request = request.into();
-        let correlation = Bytes::copy_from_slice(&random::bytes());
+        let correlation = self.address(&mut request);
         let properties = &mut request.properties;
-        properties.response_topic = Some(self.inner.topic.clone());
-        properties.correlation_data = Some(correlation.clone());
         properties.expiry = Some(properties.expiry.map_or(timeout, |own| own.min(timeout)));
         let (answer, answered) = oneshot::channel();
         let waiting = &*self.inner.waiting;
@@ -150,6 +148,21 @@ impl Requester {
         };
         let asked = tokio::time::timeout(timeout, asking).await;
         asked.unwrap_or(Err(Error::TimedOut { after: timeout }))
+    }
+
+    /// Sends a request whose response nobody waits for.
+    pub(crate) fn tell(&self, mut request: Publish) -> Result<(), Error> {
+        self.address(&mut request);
+        self.inner.client.try_enqueue(request).map(drop)
+    }
+
+    /// Where the response goes, and what it is known by.
+    fn address(&self, request: &mut Publish) -> Bytes {
+        let correlation = Bytes::copy_from_slice(&random::bytes());
+        let properties = &mut request.properties;
+        properties.response_topic = Some(self.inner.topic.clone());
+        properties.correlation_data = Some(correlation.clone());
+        correlation
     }
 }
 

@@ -1,16 +1,10 @@
 //! Is told of changes of keys.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use bytes::Bytes;
-use catena_rpc::{ResponseHeaders, topics};
-use catena_store::Notification;
-use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 
-use crate::clock::Clock;
-use crate::{Client, Error, Event, Events, Message, Messages, StateStore, Version};
+use super::hub::Told;
+use crate::{Error, StateStore, Version};
 
 /// What happened to a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,45 +18,65 @@ pub enum Change {
         version: Option<Version>,
     },
     /// It is gone: removed or expired.
-    Deleted,
+    Deleted {
+        /// The version of this change, if it is known.
+        version: Option<Version>,
+    },
+    /// Changes were missed. What the key has now follows, as the next change.
+    Gap,
 }
 
 /// The changes of one key.
 ///
-/// Each change is told once, in order, while the connection lasts. After it broke, changes may have
-/// been missed: then what the key has is told once more, so that whoever follows the changes ends
-/// with the present value. The same goes for an observer that is read too slowly.
+/// Each change is told once, in order, also across broken connections: the store keeps what happens
+/// meanwhile, and tells it when the client is back. What it keeps is bounded, and so is how far an
+/// observer may be behind, and a broker can lose its state: then [`Change::Gap`] says that changes
+/// are missing, and the present state follows. So whoever follows the changes ends with the present
+/// value, and never misses anything without being told.
+///
+/// Dropping the last observer of a key ends the registration.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = catena_sdk_testing::Broker::start()?;
+/// # let client = catena_sdk::Client::connect(&broker.url()).await?;
+/// # let store = catena_sdk::StateStore::new(&client).await?;
+/// use catena_sdk::Change;
+///
+/// let mut observer = store.observe("line-1/speed").await?;
+/// store.set("line-1/speed", "12").await?;
+/// match observer.next().await? {
+///     Some(Change::Set { value, .. }) => assert_eq!(value, "12"),
+///     Some(Change::Gap) => println!("something was missed"),
+///     other => println!("{other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Observer {
     key: Bytes,
     store: StateStore,
     changes: mpsc::Receiver<Told>,
-    events: Events,
-    /// Registered with a connection that is gone, or behind.
-    stale: bool,
-}
-
-/// Changes that an observer may be behind.
-const CHANGES_LEN_MAX: usize = 64;
-
-#[derive(Debug)]
-enum Told {
-    Change(Change),
-    /// Further changes found no room.
-    Missed,
-}
-
-type Listeners = HashMap<Bytes, Vec<mpsc::Sender<Told>>>;
-
-/// All observers of a store. Bounded by the observers that live.
-#[derive(Debug)]
-pub(crate) struct Observers {
-    all: Arc<Mutex<Listeners>>,
-    /// Ends when this is dropped.
-    _reader: JoinSet<()>,
+    /// A gap was told, and the present is still to be asked for.
+    missed: bool,
+    /// The present that was asked for; what was queued meanwhile may be older.
+    present: Option<Version>,
 }
 
 impl Observer {
+    pub(super) fn new(store: StateStore, key: Bytes) -> Self {
+        let changes = store.hub().listen(key.clone());
+        Self {
+            key,
+            store,
+            changes,
+            missed: false,
+            present: None,
+        }
+    }
+
     /// The key that is observed.
     #[must_use]
     pub fn key(&self) -> &Bytes {
@@ -75,132 +89,57 @@ impl Observer {
     ///
     /// # Errors
     ///
-    /// After a broken connection, the store may refuse to register again: as
-    /// [`StateStore::observe`]. The next call asks again.
+    /// After a broken connection, the store may refuse to register again, as
+    /// [`StateStore::observe`]: then nothing more is told before the next connection. After a gap
+    /// that this client noticed, as [`StateStore::get`]: the next call asks again.
     pub async fn next(&mut self) -> Result<Option<Change>, Error> {
         loop {
-            if self.stale {
+            if self.missed {
                 return self.catch_up().await.map(Some);
             }
-            tokio::select! {
-                biased;
-                event = self.events.next() => match event {
-                    // Registrations end with their connection.
-                    Some(Event::Connected { .. }) => self.stale = true,
-                    Some(_) => {}
-                    None => return Ok(None),
-                },
-                told = self.changes.recv() => match told {
-                    Some(Told::Change(change)) => return Ok(Some(change)),
-                    Some(Told::Missed) => self.stale = true,
-                    None => return Ok(None),
-                },
+            match self.changes.recv().await {
+                Some(Told::Change(change)) if self.is_older(&change) => {}
+                Some(Told::Change(change)) => return Ok(Some(change)),
+                Some(Told::Missed) => {
+                    self.missed = true;
+                    return Ok(Some(Change::Gap));
+                }
+                Some(Told::Failed(error)) => return Err(error),
+                None => return Ok(None),
             }
         }
     }
 
-    /// Registers again, and asks what the key has. What was told before that is older.
+    /// Asks what the key has. What was told before that is older.
     async fn catch_up(&mut self) -> Result<Change, Error> {
         while self.changes.try_recv().is_ok() {}
-        self.store.register(&self.key).await?;
-        let present = self.present().await?;
-        self.stale = false;
-        Ok(present)
-    }
-
-    async fn present(&self) -> Result<Change, Error> {
-        Ok(match self.store.get(&self.key).await? {
-            Some(entry) => Change::Set {
-                value: entry.value,
-                version: entry.version,
-            },
-            None => Change::Deleted,
-        })
-    }
-}
-
-impl Observers {
-    pub(crate) async fn start(client: &Client, clock: Arc<Clock>) -> Result<Self, Error> {
-        let filter = topics::notification_filter(client.client_id());
-        let messages = client.subscribe(filter).await?;
-        let all = Arc::new(Mutex::default());
-        let mut reader = JoinSet::new();
-        reader.spawn(read(messages, Arc::clone(&all), clock));
-        Ok(Self {
-            all,
-            _reader: reader,
+        let entry = self.store.get(&self.key).await?;
+        self.missed = false;
+        Ok(match entry {
+            Some(entry) => {
+                self.present.clone_from(&entry.version);
+                Change::Set {
+                    value: entry.value,
+                    version: entry.version,
+                }
+            }
+            None => Change::Deleted { version: None },
         })
     }
 
-    /// One more observer; it is told as soon as the broker knows.
-    pub(crate) fn add(&self, key: Bytes, store: StateStore) -> Observer {
-        let (sender, changes) = mpsc::channel(CHANGES_LEN_MAX);
-        let mut all = lock(&self.all);
-        for senders in all.values_mut() {
-            senders.retain(|sender| !sender.is_closed());
-        }
-        all.retain(|_, senders| !senders.is_empty());
-        all.entry(key.clone()).or_default().push(sender);
-        drop(all);
-        let events = store.client().events();
-        Observer {
-            key,
-            store,
-            changes,
-            events,
-            stale: false,
-        }
-    }
-}
-
-async fn read(mut messages: Messages, all: Arc<Mutex<Listeners>>, clock: Arc<Clock>) {
-    while let Some(message) = messages.next().await {
-        let key = topics::notified_key(message.topic());
-        let told = key.zip(told(&message, &clock));
-        let Some((key, told)) = told else {
-            tracing::debug!("a key notification cannot be understood");
-            continue;
+    fn is_older(&mut self, change: &Change) -> bool {
+        let (Change::Set { version, .. } | Change::Deleted { version }) = change else {
+            // What follows a gap is the present, whatever its version.
+            self.present = None;
+            return false;
         };
-        let all = lock(&all);
-        for sender in all.get(key.as_slice()).into_iter().flatten() {
-            tell(sender, &told);
-        }
-    }
-    lock(&all).clear();
-}
-
-/// Leaves room for one word that says what else there was.
-fn tell(sender: &mpsc::Sender<Told>, told: &Option<Change>) {
-    let told = match (sender.capacity(), told) {
-        (0, _) => return,
-        (1, _) | (_, None) => Told::Missed,
-        (_, Some(change)) => Told::Change(change.clone()),
-    };
-    match sender.try_send(told) {
-        // The next one to be added cleans up.
-        Ok(()) | Err(TrySendError::Closed(_) | TrySendError::Full(_)) => {}
+        self.present.is_some() && version.is_some() && *version <= self.present
     }
 }
 
-/// What a notification says; `Some(None)` if it says that some are missing.
-fn told(message: &Message, clock: &Clock) -> Option<Option<Change>> {
-    let properties = message.properties().user.iter();
-    let headers = ResponseHeaders::read(properties.map(|(n, v)| (&**n, &**v)));
-    let stamp = headers.stamp().ok()?;
-    if stamp.is_some_and(|stamp| !clock.saw(&stamp)) {
-        return None;
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.changes.close();
+        self.store.hub().unlisten(&self.key);
     }
-    let payload = message.payload();
-    Some(match Notification::parse(payload).ok()? {
-        Notification::Set(value) => Some(Change::Set {
-            value: payload.slice_ref(value),
-            version: stamp.as_ref().map(Version::of),
-        }),
-        Notification::Delete => Some(Change::Deleted),
-        Notification::Gap => None,
-    })
-}
-
-fn lock(all: &Mutex<Listeners>) -> MutexGuard<'_, Listeners> {
-    all.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,38 +1,50 @@
 //! Calls of the state store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use catena_hlc::NODE_BYTES_MAX;
-use catena_rpc::{CONTENT_TYPE, PERSIST, ResponseHeaders, Status, VERSION, names, topics};
+use catena_store::limits::GET_MANY_KEYS_MAX;
 use catena_store::{
-    Command, Delete, DeleteCondition, KeyNotify, Lifetime, Registration, Reply, SetCondition,
-    Write, reply,
+    Command, Increment, Reply, Results, Write, encode_get_many, placement_text, reply,
 };
+use tokio::task::JoinSet;
 
-use crate::clock::Clock;
-use crate::store::observer::Observers;
-use crate::{Client, Error, Observer, Publish, Requester, Version};
+use super::calls::{Answer, Beside, Calls, list, parse, unexpected};
+use super::hub::Hub;
+use super::write::{Delete, Set};
+use crate::{Client, Error, Observer, Version};
 
 /// The state store, through a client. Cloning is cheap; make one for a client and clone it.
 ///
 /// Each call is one request and its response. It waits for up to the [timeout](Self::timeout), also
 /// while there is no connection. The broker answers a request that it gets twice, because the
-/// connection broke, without doing it twice.
+/// connection broke, without doing it twice. What the store refuses was
+/// [not done](crate::Outcome::NotApplied), and only a full store [may do it
+/// later](Error::is_retryable); of what had no answer in time the outcome is unknown.
 ///
 /// All futures are cancel safe in the sense that nothing is left behind; the request may have been
 /// sent.
 ///
-/// ```no_run
-/// # async fn example(client: catena_sdk::Client) -> Result<(), catena_sdk::Error> {
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = catena_sdk_testing::Broker::start()?;
+/// # let client = catena_sdk::Client::connect(&broker.url()).await?;
 /// use catena_sdk::{Set, StateStore};
 /// use std::time::Duration;
 ///
 /// let store = StateStore::new(&client).await?;
 /// store.set("line-1/speed", "12").await?;
-/// let entry = store.get("line-1/speed").await?;
-/// assert!(entry.is_some_and(|entry| entry.value == "12"));
+/// let entry = store.get("line-1/speed").await?.ok_or("it is gone")?;
+/// assert_eq!(entry.value, "12");
+///
+/// // Only if nobody has changed it since.
+/// if let Some(version) = &entry.version {
+///     let set = Set::new("line-1/speed", "13").if_version(version);
+///     assert!(store.set_with(set).await?.is_some());
+/// }
 ///
 /// let once = Set::new("line-1/job", "4711").if_absent().lifetime(Duration::from_secs(60));
 /// if store.set_with(once).await?.is_none() {
@@ -49,10 +61,8 @@ pub struct StateStore {
 
 #[derive(Debug)]
 struct Inner {
-    requester: Requester,
-    node: String,
-    clock: Arc<Clock>,
-    observers: Observers,
+    calls: Arc<Calls>,
+    hub: Hub,
 }
 
 /// A value and its version.
@@ -65,35 +75,22 @@ pub struct Entry {
     pub version: Option<Version>,
 }
 
-/// A value to set, and how.
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent before the store has it"]
-pub struct Set {
-    key: Bytes,
-    value: Bytes,
-    condition: Condition,
-    lifetime: Option<Duration>,
-    fencing_token: Option<Version>,
-    persist: bool,
-}
-
-/// When a value is set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Condition {
-    /// Always.
-    #[default]
-    Always,
-    /// If there is no such key.
+/// How long a key lives on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeToLive {
+    /// There is no such key.
     Absent,
-    /// If there is no such key, or it has this very value: so a lease is renewed.
-    AbsentOrEqual,
+    /// Until it is removed.
+    Forever,
+    /// So long, in whole milliseconds.
+    For(Duration),
 }
 
-/// What a response says.
-struct Answer {
-    payload: Bytes,
-    version: Option<Version>,
-}
+/// How long a call may take if nobody says otherwise.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests of one multi-get that are under way at a time.
+const GET_MANY_REQUESTS_MAX: usize = 16;
 
 impl StateStore {
     /// Makes the subscriptions that responses and notifications come by.
@@ -102,24 +99,11 @@ impl StateStore {
     ///
     /// See [`Client::subscribe`]; also for a second one of the same client.
     pub async fn new(client: &Client) -> Result<Self, Error> {
-        let clock = Arc::new(Clock::default());
-        let topic = topics::response(client.client_id());
-        let requester = Requester::with_topic(client, topic).await?;
-        let observers = Observers::start(client, Arc::clone(&clock)).await?;
-        // A node has no colon, and is not long.
-        let node = client.client_id().replace(':', "_");
-        let node = node
-            .char_indices()
-            .take_while(|(i, _)| *i < NODE_BYTES_MAX - 3);
-        let inner = Inner {
-            requester,
-            node: node.map(|(_, c)| c).collect(),
-            clock,
-            observers,
-        };
+        let calls = Arc::new(Calls::new(client).await?);
+        let hub = Hub::start(Arc::clone(&calls)).await?;
         Ok(Self {
-            inner: Arc::new(inner),
-            timeout: Duration::from_secs(10),
+            inner: Arc::new(Inner { calls, hub }),
+            timeout: TIMEOUT,
         })
     }
 
@@ -134,25 +118,55 @@ impl StateStore {
     /// The client that requests go through.
     #[must_use]
     pub fn client(&self) -> &Client {
-        self.inner.requester.client()
+        self.inner.calls.client()
     }
 
     /// The value of a key.
     ///
     /// # Errors
     ///
-    /// [`Error::StoreRefused`]; [`Error::TimedOut`]; else as [`Requester::request`].
+    /// [`Error::StoreRefused`]; [`Error::TimedOut`]; else as
+    /// [`Requester::request`](crate::Requester::request).
     pub async fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Entry>, Error> {
         let command = Command::Get { key: key.as_ref() };
-        let Answer { payload, version } = self.call(&command, None, false).await?;
-        match parse(&payload)? {
-            Reply::Value(value) => {
-                let value = payload.slice_ref(value);
-                Ok(Some(Entry { value, version }))
-            }
-            Reply::Null => Ok(None),
-            other => Err(unexpected(&other)),
+        let Answer { payload, version } = self.calls().ask(&command, self.timeout).await?;
+        entry(&payload, &parse(&payload)?, version)
+    }
+
+    /// The values of several keys, in their order. What is read of keys that share the text in
+    /// their first braces is read at one moment, up to 1,024 of them; others are asked for beside
+    /// each other.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get); for the first that fails.
+    pub async fn get_many(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<Bytes>>,
+    ) -> Result<Vec<Option<Entry>>, Error> {
+        let keys: Vec<Bytes> = keys.into_iter().map(Into::into).collect();
+        let mut places: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
+        for (index, key) in keys.iter().enumerate() {
+            places.entry(placement_text(key)).or_default().push(index);
         }
+        let mut entries = vec![None; keys.len()];
+        let mut asking = JoinSet::new();
+        for chunk in places.values().flat_map(|at| at.chunks(GET_MANY_KEYS_MAX)) {
+            if asking.len() >= GET_MANY_REQUESTS_MAX {
+                place(asking.join_next().await, &mut entries)?;
+            }
+            let (store, chunk) = (self.clone(), chunk.to_vec());
+            let wanted = chunk.iter().filter_map(|at| keys.get(*at).cloned());
+            let wanted: Vec<Bytes> = wanted.collect();
+            asking.spawn(async move {
+                let found = store.get_together(&wanted).await?;
+                Ok(chunk.into_iter().zip(found).collect())
+            });
+        }
+        while let Some(done) = asking.join_next().await {
+            place(Some(done), &mut entries)?;
+        }
+        Ok(entries)
     }
 
     /// Sets a value; gives back its version.
@@ -174,25 +188,13 @@ impl StateStore {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get).
+    /// As [`get`](Self::get); [`Error::Invalid`] for a lifetime or version that cannot be.
     pub async fn set_with(&self, set: Set) -> Result<Option<Version>, Error> {
-        let lifetime = set.lifetime.map(lifetime).transpose()?;
-        let command = Command::Write(Write::Set(catena_store::Set {
-            key: &set.key,
-            value: &set.value,
-            condition: match set.condition {
-                Condition::Always => SetCondition::Always,
-                Condition::Absent => SetCondition::Absent,
-                Condition::AbsentOrEqual => SetCondition::AbsentOrEqual,
-            },
-            lifetime,
-        }));
         let token = set.fencing_token.as_ref();
-        let answer = self.call(&command, token, set.persist).await?;
+        let answer = self.write(&set.write()?, token, set.persist).await?;
         match parse(&answer.payload)? {
-            Reply::Ok => { answer.version.map(Some) }
-                .ok_or_else(|| Error::answer("a value was set, and no version is told")),
-            Reply::Number(reply::NOT_APPLIED) => Ok(None),
+            Reply::Ok => answer.into_version().map(Some),
+            Reply::Number(reply::NOT_APPLIED | 0) => Ok(None),
             other => Err(unexpected(&other)),
         }
     }
@@ -203,8 +205,7 @@ impl StateStore {
     ///
     /// As [`get`](Self::get).
     pub async fn delete(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
-        self.remove(key.as_ref(), DeleteCondition::Always, None)
-            .await
+        self.delete_with(Delete::new(copied(&key))).await
     }
 
     /// Removes a key if it has this value. Gives back whether it was there and had.
@@ -217,8 +218,8 @@ impl StateStore {
         key: impl AsRef<[u8]>,
         value: impl AsRef<[u8]>,
     ) -> Result<bool, Error> {
-        let condition = DeleteCondition::Value(value.as_ref());
-        self.remove(key.as_ref(), condition, None).await
+        let delete = Delete::new(copied(&key)).if_value(copied(&value));
+        self.delete_with(delete).await
     }
 
     /// Removes a key that is protected by a fencing token. Gives back whether it was there.
@@ -231,8 +232,86 @@ impl StateStore {
         key: impl AsRef<[u8]>,
         token: &Version,
     ) -> Result<bool, Error> {
-        self.remove(key.as_ref(), DeleteCondition::Always, Some(token))
-            .await
+        let delete = Delete::new(copied(&key)).fencing_token(token);
+        self.delete_with(delete).await
+    }
+
+    /// Removes a key under a condition. Gives back whether it was there and the condition met.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get); [`Error::Invalid`] for a version that cannot be.
+    pub async fn delete_with(&self, delete: Delete) -> Result<bool, Error> {
+        let token = delete.fencing_token.as_ref();
+        let answer = self.write(&delete.write()?, token, false).await?;
+        match parse(&answer.payload)? {
+            Reply::Number(reply::NOT_APPLIED) => Ok(false),
+            Reply::Number(count @ 0..) => Ok(count > 0),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Adds to the decimal number that is the value of a key, and gives back the sum. A key that
+    /// is not there counts as 0; when a key expires stays as it was.
+    ///
+    /// Asking again after an [unknown outcome](Error::outcome) may count twice.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get); refused, among others, if the value is no number of 64 bits.
+    pub async fn increment(&self, key: impl AsRef<[u8]>, by: i64) -> Result<i64, Error> {
+        self.add(key.as_ref(), by, None).await
+    }
+
+    /// As [`increment`](Self::increment), of a key that is protected by a fencing token.
+    ///
+    /// # Errors
+    ///
+    /// As [`increment`](Self::increment).
+    pub async fn increment_fenced(
+        &self,
+        key: impl AsRef<[u8]>,
+        by: i64,
+        token: &Version,
+    ) -> Result<i64, Error> {
+        self.add(key.as_ref(), by, Some(token)).await
+    }
+
+    /// How long a key lives on.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn time_to_live(&self, key: impl AsRef<[u8]>) -> Result<TimeToLive, Error> {
+        let command = Command::TimeToLive { key: key.as_ref() };
+        let answer = self.calls().ask(&command, self.timeout).await?;
+        Ok(match parse(&answer.payload)? {
+            Reply::Number(reply::LIVES_NOT) => TimeToLive::Absent,
+            Reply::Number(reply::LIVES_FOREVER) => TimeToLive::Forever,
+            Reply::Number(millis @ 0..) => {
+                TimeToLive::For(Duration::from_millis(millis.unsigned_abs()))
+            }
+            other => return Err(unexpected(&other)),
+        })
+    }
+
+    /// The names of what the store can do beyond the published protocol, in the words of the
+    /// [reference](https://github.com/catena-mqtt/catena/blob/main/docs/reference/state-store.md);
+    /// none, if it only does what is published.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn features(&self) -> Result<Vec<String>, Error> {
+        let answer = self.calls().ask(&Command::Features, self.timeout).await?;
+        let names = match list(catena_store::Keys::parse_features(&answer.payload)) {
+            Ok(names) => names,
+            // It does not know the question.
+            Err(Error::StoreRefused { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let names = names.iter().map(|name| String::from_utf8_lossy(name));
+        Ok(names.map(|name| name.into_owned()).collect())
     }
 
     /// Is told of all changes of a key from now on. See [`Observer`].
@@ -241,153 +320,102 @@ impl StateStore {
     ///
     /// As [`get`](Self::get).
     pub async fn observe(&self, key: impl Into<Bytes>) -> Result<Observer, Error> {
-        let observer = self.inner.observers.add(key.into(), self.clone());
-        self.register(observer.key()).await?;
+        let observer = Observer::new(self.clone(), key.into());
+        self.inner
+            .hub
+            .register(observer.key(), self.timeout)
+            .await?;
         Ok(observer)
     }
 
-    pub(crate) async fn register(&self, key: &[u8]) -> Result<(), Error> {
-        let command = Command::KeyNotify(KeyNotify {
-            key,
-            registration: Registration::Start,
-        });
-        match parse(&self.call(&command, None, false).await?.payload)? {
-            Reply::Ok => Ok(()),
-            other => Err(unexpected(&other)),
-        }
+    pub(super) fn hub(&self) -> &Hub {
+        &self.inner.hub
     }
 
-    async fn remove(
-        &self,
-        key: &[u8],
-        condition: DeleteCondition<'_>,
-        token: Option<&Version>,
-    ) -> Result<bool, Error> {
-        let command = Command::Write(Write::Delete(Delete { key, condition }));
-        let answer = self.call(&command, token, false).await?;
-        match parse(&answer.payload)? {
-            Reply::Number(reply::NOT_APPLIED) => Ok(false),
-            Reply::Number(count) if count >= 0 => Ok(count > 0),
-            other => Err(unexpected(&other)),
-        }
+    pub(super) fn calls(&self) -> &Calls {
+        &self.inner.calls
     }
 
-    /// One request and its response.
-    async fn call(
+    /// How long a call may take.
+    pub(super) fn wait(&self) -> Duration {
+        self.timeout
+    }
+
+    async fn write(
         &self,
-        command: &Command<'_>,
-        token: Option<&Version>,
+        write: &Write<'_>,
+        fencing_token: Option<&Version>,
         persist: bool,
     ) -> Result<Answer, Error> {
         let mut payload = Vec::new();
-        command.encode(&mut payload);
-        let client_id = self.client().client_id();
-        let stamp = self.inner.clock.stamp(&self.inner.node);
-        let mut request = Publish::new(topics::INVOKE, payload)
-            .content_type(CONTENT_TYPE)
-            .user_property(names::SOURCE, client_id)
-            .user_property(names::TIMESTAMP, stamp)
-            .user_property(names::PROTOCOL_VERSION, VERSION);
-        if let Some(token) = token {
-            request = request.user_property(names::FENCING_TOKEN, token.to_string());
+        write.encode(&mut payload);
+        let beside = Beside {
+            fencing_token,
+            persist,
+        };
+        self.calls().send(payload, beside, self.timeout).await
+    }
+
+    async fn add(&self, key: &[u8], by: i64, token: Option<&Version>) -> Result<i64, Error> {
+        let write = Write::Increment(Increment { key, by });
+        let answer = self.write(&write, token, false).await?;
+        match parse(&answer.payload)? {
+            Reply::Number(sum) => Ok(sum),
+            other => Err(unexpected(&other)),
         }
-        if persist {
-            request = request.user_property(names::PERSISTENCE, PERSIST);
+    }
+
+    /// One request for keys that live in one place.
+    async fn get_together(&self, keys: &[Bytes]) -> Result<Vec<Option<Entry>>, Error> {
+        let borrowed: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+        let mut request = Vec::new();
+        encode_get_many(&mut request, &borrowed);
+        let answer = self.calls().send(request, Beside::default(), self.timeout);
+        let payload = answer.await?.payload;
+        let results = list(Results::parse(&payload))?;
+        if results.len() != keys.len() {
+            return Err(Error::answer("it tells of another number of keys"));
         }
-        let response = self.inner.requester.request(request, self.timeout).await?;
-        let properties = response.properties().user.iter();
-        let headers = ResponseHeaders::read(properties.map(|(n, v)| (&**n, &**v)));
-        if !headers.is_version_supported() {
-            return Err(Error::answer("it is of another version of the protocol"));
-        }
-        match headers.status() {
-            Some(Status::Ok) => {}
-            Some(status) => {
-                let text = headers.message.map(str::to_owned);
-                let why = text.unwrap_or_else(|| format!("status {}", status.number()));
-                return Err(Error::Remote { why });
-            }
-            None => return Err(Error::answer("it has no status")),
-        }
-        let stamp = headers.stamp();
-        let stamp = stamp.map_err(|_| Error::answer("its version is malformed"))?;
-        if stamp.is_some_and(|stamp| !self.inner.clock.saw(&stamp)) {
-            let why = "its version is far ahead; are the clocks of client and broker right?";
-            return Err(Error::answer(why));
-        }
-        Ok(Answer {
-            version: stamp.as_ref().map(Version::of),
-            payload: response.payload().clone(),
-        })
+        let each = results.iter();
+        each.map(|(reply, version)| entry(&payload, &reply, version.map(Version::of_packed)))
+            .collect()
     }
 }
 
-impl Set {
-    /// Sets a value always, for ever.
-    pub fn new(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.into(),
-            condition: Condition::Always,
-            lifetime: None,
-            fencing_token: None,
-            persist: false,
-        }
-    }
-
-    /// Under a condition.
-    pub fn condition(mut self, condition: Condition) -> Self {
-        self.condition = condition;
-        self
-    }
-
-    /// If there is no such key.
-    pub fn if_absent(self) -> Self {
-        self.condition(Condition::Absent)
-    }
-
-    /// The key is removed after so long; milliseconds count.
-    pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = Some(lifetime);
-        self
-    }
-
-    /// Protects the key: a write with a lower token, or none, is refused from then on.
-    pub fn fencing_token(mut self, token: &Version) -> Self {
-        self.fencing_token = Some(token.clone());
-        self
-    }
-
-    /// Asks the broker to keep it on disk.
-    pub fn persist(mut self) -> Self {
-        self.persist = true;
-        self
-    }
+fn copied(bytes: &impl AsRef<[u8]>) -> Bytes {
+    Bytes::copy_from_slice(bytes.as_ref())
 }
 
-fn lifetime(lifetime: Duration) -> Result<Lifetime, Error> {
-    let millis = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
-    Lifetime::from_millis(millis)
-        .ok_or_else(|| Error::invalid("lifetime", "it is shorter than a millisecond"))
-}
+/// Entries, and where in the answer they belong.
+type Placed = Result<Vec<(usize, Option<Entry>)>, Error>;
 
-fn parse(payload: &[u8]) -> Result<Reply<'_>, Error> {
-    match Reply::parse(payload) {
-        Ok(Reply::Refused(text)) => Err(Error::StoreRefused {
-            text: text.to_owned(),
-        }),
-        Ok(reply) => Ok(reply),
-        Err(_) => Err(Error::answer("its payload is malformed")),
-    }
-}
-
-fn unexpected(reply: &Reply<'_>) -> Error {
-    let kind = match reply {
-        Reply::Ok => "OK",
-        Reply::Number(_) => "a number",
-        Reply::Value(_) => "a value",
-        Reply::Null => "nothing",
-        Reply::Refused(_) => "a refusal",
+fn place(
+    done: Option<Result<Placed, tokio::task::JoinError>>,
+    entries: &mut [Option<Entry>],
+) -> Result<(), Error> {
+    // Only a runtime that ends cancels it.
+    let Some(Ok(found)) = done else {
+        return Err(Error::ClosedUnanswered);
     };
-    Error::answer(&format!("{kind} does not fit the request"))
+    for (index, entry) in found? {
+        if let Some(slot) = entries.get_mut(index) {
+            *slot = entry;
+        }
+    }
+    Ok(())
+}
+
+fn entry(
+    payload: &Bytes,
+    reply: &Reply<'_>,
+    version: Option<Version>,
+) -> Result<Option<Entry>, Error> {
+    match reply {
+        Reply::Value(value) => {
+            let value = payload.slice_ref(value);
+            Ok(Some(Entry { value, version }))
+        }
+        Reply::Null => Ok(None),
+        other => Err(unexpected(other)),
+    }
 }

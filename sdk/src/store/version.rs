@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use catena_hlc::{Millis, Stamp};
+use catena_store::NODE;
 
 use crate::Error;
 
@@ -38,6 +39,28 @@ impl Version {
         Ok(Self::of(&stamp))
     }
 
+    pub(crate) fn of_packed(version: catena_hlc::Version) -> Self {
+        Self::of(&version.stamp(NODE))
+    }
+
+    /// The form in which requests name it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a version that the store can never have given.
+    pub(crate) fn in_store(&self) -> Result<catena_hlc::Version, Error> {
+        let version = catena_hlc::Version::of_stamp(&self.stamp(), NODE);
+        version.ok_or_else(|| Error::invalid("version", "no state store has given it"))
+    }
+
+    fn stamp(&self) -> Stamp<'_> {
+        Stamp {
+            wall: self.wall,
+            counter: self.counter,
+            node: &self.node,
+        }
+    }
+
     pub(crate) fn of(stamp: &Stamp<'_>) -> Self {
         Self {
             wall: stamp.wall,
@@ -49,11 +72,6 @@ impl Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stamp = Stamp {
-            wall: self.wall,
-            counter: self.counter,
-            node: &self.node,
-        };
-        stamp.fmt(f)
+        self.stamp().fmt(f)
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use catena_sdk::{Error, LeaderElection, Lease, Lock};
 use catena_sdk_testing::Broker;
 
-use super::responder::Responder;
 use super::store;
 use crate::soon;
 
@@ -14,7 +13,6 @@ const TIME: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn a_lease_has_one_holder_and_growing_tokens() {
     let broker = Broker::start().unwrap();
-    let _responder = Responder::start(&broker.url()).await;
     let store = store(&broker.url()).await;
     let [a, b] = ["a", "b"].map(|holder| Lease::new(&store, "k", holder, TIME));
     let first = a.try_acquire().await.unwrap().unwrap();
@@ -31,7 +29,6 @@ async fn a_lease_has_one_holder_and_growing_tokens() {
 #[tokio::test]
 async fn a_lock_is_held_by_one_at_a_time() {
     let broker = Broker::start().unwrap();
-    let _responder = Responder::start(&broker.url()).await;
     let (one, other) = (store(&broker.url()).await, store(&broker.url()).await);
     let [one, other] =
         [(&one, "a"), (&other, "b")].map(|(it, name)| Lock::new(it, "k", name, TIME));
@@ -56,7 +53,6 @@ async fn a_lock_is_held_by_one_at_a_time() {
 #[tokio::test]
 async fn work_ends_when_its_lock_is_lost() {
     let broker = Broker::start().unwrap();
-    let _responder = Responder::start(&broker.url()).await;
     let store = store(&broker.url()).await;
     let lock = Lock::new(&store, "k", "a", Duration::from_millis(600));
     let lost = lock.run(async |_| {
@@ -72,7 +68,6 @@ async fn work_ends_when_its_lock_is_lost() {
 #[tokio::test]
 async fn the_next_leader_is_elected_when_one_resigns_or_vanishes() {
     let broker = Broker::start().unwrap();
-    let _responder = Responder::start(&broker.url()).await;
     let store = store(&broker.url()).await;
     let short = Duration::from_millis(300);
     let [a, b] = [("a", TIME), ("b", short)];

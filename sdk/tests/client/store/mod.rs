@@ -1,7 +1,7 @@
 //! What stands on request and response: the state store, locks, elections.
 
 mod leases;
-mod responder;
+mod observers;
 mod values;
 
 use catena_sdk::StateStore;
