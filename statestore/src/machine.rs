@@ -1,5 +1,7 @@
 //! The machine: takes requests in order and hands each to the part that it concerns.
 
+use std::collections::BTreeSet;
+
 use catena_hlc::{Clock, Version};
 use catena_store::{Command, KeyNotify, Notification, Refusal, Registration, reply};
 use catena_types::{Digest, Digester, Fault, Moment};
@@ -20,16 +22,8 @@ pub struct StateStore {
     pub(crate) table: Table,
     pub(crate) watches: Watches,
     pub(crate) answers: Answers,
-    counters: Counters,
-}
-
-/// What is counted for metrics; no part of the state.
-#[derive(Debug, Default)]
-struct Counters {
-    expired: u64,
-    notified: u64,
-    refused_quota: u64,
-    repeated: u64,
+    /// What is counted for metrics, without the gauges; no part of the state.
+    pub(crate) counters: Stats,
 }
 
 /// A key and its hash, which is computed once per command.
@@ -56,7 +50,7 @@ impl StateStore {
             table: Table::new(settings.hash_seed),
             watches: Watches::default(),
             answers: Answers::new(settings.hash_seed),
-            counters: Counters::default(),
+            counters: Stats::default(),
         }
     }
 
@@ -90,7 +84,7 @@ impl StateStore {
             Err(Stop::Refused(refusal)) => {
                 reply.truncate(start);
                 reply::refusal(reply, refusal);
-                self.counters.refused_quota += u64::from(refusal == Refusal::QuotaExceeded);
+                self.count_refusal(refusal, request);
                 None
             }
         };
@@ -179,12 +173,9 @@ impl StateStore {
             change_bytes: self.watches.log.bytes(),
             answers: self.answers.len(),
             answer_bytes: self.answers.bytes(),
-            expired: self.counters.expired,
-            notified: self.counters.notified,
-            refused_quota: self.counters.refused_quota,
-            repeated: self.counters.repeated,
             dropped_changes: self.watches.log.dropped(),
             dropped_answers: self.answers.dropped(),
+            ..self.counters
         }
     }
 
@@ -214,15 +205,44 @@ impl StateStore {
             Command::Write(write) => self.write(&circumstances, write, reply, out),
             Command::Group(group) => self.group(&circumstances, group, reply, out),
             Command::KeyNotify(notify) => {
+                self.counters.key_notify_requests += 1;
                 self.key_notify(now, request.client, notify, reply, out)?;
                 Ok(None)
             }
-            Command::Get { .. }
-            | Command::GetMany(_)
-            | Command::TimeToLive { .. }
-            | Command::Scan(_)
-            | Command::Features => Ok(self.read(now, &request.command, |_| true, reply).version),
+            Command::Get { .. } | Command::GetMany(_) => {
+                request.command.keys(|_, _| self.counters.retrievals += 1);
+                Ok(self.read(now, &request.command, |_| true, reply).version)
+            }
+            Command::TimeToLive { .. } | Command::Scan(_) | Command::Features => {
+                Ok(self.read(now, &request.command, |_| true, reply).version)
+            }
         }
+    }
+
+    /// Counts a refusal for the limit that acted. Quotas of entries count where they are looked at.
+    fn count_refusal(&mut self, refusal: Refusal, request: &Request<'_>) {
+        let (counters, settings) = (&mut self.counters, &self.settings);
+        let acted = match refusal {
+            Refusal::KeyTooLong => &mut counters.refused_key_bytes,
+            Refusal::ValueTooLong => &mut counters.refused_value_bytes,
+            Refusal::QuotaExceeded => {
+                counters.refused_quota += 1;
+                if !matches!(request.command, Command::KeyNotify(_)) {
+                    return;
+                }
+                let own = self.watches.clients.get(&request.client);
+                let own = own.map_or(0, BTreeSet::len) as u64;
+                if self.watches.registrations >= settings.registrations_max {
+                    &mut counters.refused_registrations
+                } else if own >= settings.registrations_per_client_max {
+                    &mut counters.refused_registrations_per_client
+                } else {
+                    &mut counters.refused_registration_bytes
+                }
+            }
+            _ => return,
+        };
+        *acted += 1;
     }
 
     /// Keys and values that are to be stored have limits; one that is only asked for is not there.

@@ -187,11 +187,13 @@ impl StateStore {
     }
 
     /// What does not grow is let through, however full the store is.
-    pub(crate) fn check_quota(&self, growth: Growth) -> Result<(), Refusal> {
+    pub(crate) fn check_quota(&mut self, growth: Growth) -> Result<(), Refusal> {
         let exceeds = |now: u64, more: i64, max: u64| more > 0 && now + more.unsigned_abs() > max;
         let keys = exceeds(self.table.len() as u64, growth.keys, self.settings.keys_max);
         let bytes = exceeds(self.table.bytes(), growth.bytes, self.settings.bytes_max);
         if keys || bytes {
+            self.counters.refused_keys += u64::from(keys);
+            self.counters.refused_bytes += u64::from(bytes && !keys);
             return Err(Refusal::QuotaExceeded);
         }
         Ok(())
@@ -225,6 +227,9 @@ impl StateStore {
                     persists: *persist,
                 };
                 self.table.put(place.hash, &parts);
+                let is_new = put.growth.keys > 0;
+                self.counters.insertions += u64::from(is_new);
+                self.counters.modifications += u64::from(!is_new);
                 self.tell(place, Notification::Set(&put.value), version, out);
                 match put.sum {
                     Some(sum) => reply::number(reply, sum),
@@ -235,6 +240,7 @@ impl StateStore {
             Decision::Remove(_) => {
                 let removed = self.table.remove(place.hash, place.key);
                 invariant!(removed.is_some(), "what is to be removed is there");
+                self.counters.deletions += 1;
                 let version = self.clock.stride(now.wall, None);
                 self.tell(place, Notification::Delete, version, out);
                 reply::number(reply, 1);

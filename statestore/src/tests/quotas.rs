@@ -22,7 +22,10 @@ fn at_the_limit_of_keys_replacing_and_deleting_still_work() {
     assert_eq!(harness.say(&["SET", "a", "1", "NX"]).payload, ":-1\r\n");
     assert_eq!(harness.say(&["DEL", "a"]).payload, ":1\r\n");
     assert_eq!(harness.say(&["SET", "c", "1"]).payload, "+OK\r\n");
-    assert_eq!(harness.store.stats().refused_quota, 3);
+    let stats = harness.store.stats();
+    assert_eq!((stats.refused_quota, stats.refused_keys), (3, 3));
+    let done = (stats.insertions, stats.modifications, stats.deletions);
+    assert_eq!(done, (3, 1, 1));
     // A group that frees as much as it takes fits.
     let swap = group(&[&["SET", "d", "1"], &["DEL", "c"]]);
     assert!(harness.ask(1, &swap).payload.starts_with("*2\r\n*2\r\n+OK"));
@@ -83,6 +86,8 @@ fn keys_and_values_have_lengths() {
         long.payload,
         "-ERR the reply is too long; ask for fewer keys\r\n"
     );
+    let stats = harness.store.stats();
+    assert_eq!((stats.refused_key_bytes, stats.refused_value_bytes), (5, 2));
 }
 
 #[test]
@@ -106,4 +111,7 @@ fn registrations_have_limits() {
     harness.store.ended(Client::new(3));
     let stats = harness.store.stats();
     assert_eq!((stats.registrations, stats.registration_bytes), (0, 0));
+    assert_eq!(stats.refused_registrations, 1);
+    assert_eq!(stats.refused_registrations_per_client, 1);
+    assert_eq!(stats.refused_registration_bytes, 1);
 }
