@@ -8,7 +8,7 @@ mod read;
 mod settings;
 mod storage;
 
-pub use limits::{Limits, MaximumQos};
+pub use limits::{Limits, MaximumQos, StateStoreLimits};
 pub(crate) use read::read;
 pub use settings::{
     Admin, AnonymousAccess, BrokerSettings, Cardinality, DiskBuffer, Log, LogFilter, LogFormat,

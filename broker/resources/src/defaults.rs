@@ -5,8 +5,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use crate::bounded::Bounded;
 use crate::broker::{
     Admin, AnonymousAccess, BrokerSettings, Limits, Log, LogFilter, LogFormat, MaximumQos,
-    MemoryProfile, QueueStrategy, SelfCheck, SharedSubscriptionStrategy, SubscriberQueue,
-    SystemTopics, Traces, Workers,
+    MemoryProfile, QueueStrategy, SelfCheck, SharedSubscriptionStrategy, StateStoreLimits,
+    SubscriberQueue, SystemTopics, Traces, Workers,
 };
 use crate::configuration::Configuration;
 use crate::listener::{Access, AllowedOrigins, Endpoint, Listener, Port, Protocol, ProxyProtocol};
@@ -104,8 +104,43 @@ pub(crate) fn limits(memory_profile: MemoryProfile) -> Limits {
         session_expiry_seconds: Bounded::constant::<86_400>(),
         message_expiry_seconds: None,
         memory_pool_bytes,
-        memory_refuse_percent: Bounded::constant::<75>(),
+        memory_refuse_percent: REFUSE_PERCENT,
+        state_store: state_store(memory_pool_bytes, REFUSE_PERCENT),
     }
+}
+
+/// Percent of the memory pool from which on it refuses.
+const REFUSE_PERCENT: Bounded<1, 100> = Bounded::constant::<75>();
+
+/// The limits of the state store beside such a memory pool.
+fn state_store(
+    pool: Bounded<1_048_576, { 1 << 50 }>,
+    percent: Bounded<1, 100>,
+) -> StateStoreLimits {
+    StateStoreLimits {
+        keys: Bounded::constant::<10_000_000>(),
+        bytes: state_store_bytes(pool, percent),
+        key_bytes: Bounded::MAX,
+        value_bytes: Bounded::MAX,
+        // What most clients take in one packet.
+        reply_bytes: Bounded::constant::<MIB>(),
+        scan_page_keys: Bounded::constant::<1_000>(),
+        registrations: Bounded::constant::<1_000_000>(),
+        registrations_per_client: Bounded::constant::<10_000>(),
+        registration_bytes: Bounded::constant::<{ 64 * MIB }>(),
+        kept_changes: Bounded::constant::<1_000_000>(),
+        kept_change_bytes: Bounded::constant::<{ 64 * MIB }>(),
+        recent_answers: Bounded::constant::<1_000_000>(),
+        recent_answer_bytes: Bounded::constant::<{ 64 * MIB }>(),
+    }
+}
+
+/// Bytes of the state store where no field says: those from which on the memory pool refuses.
+pub(crate) fn state_store_bytes(
+    pool: Bounded<1_048_576, { 1 << 50 }>,
+    percent: Bounded<1, 100>,
+) -> Bounded<1, { 1 << 50 }> {
+    Bounded::clamped(pool.to_u64() / 100 * percent.to_u64())
 }
 
 /// The self-check where it is on.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::authentication::{Method, PasswordSource};
-use crate::broker::{Admin, BrokerSettings, SystemTopics, Workers};
+use crate::broker::{Admin, BrokerSettings, StateStoreLimits, SystemTopics, Workers};
 use crate::choice::Switch;
 use crate::configuration::Configuration;
 use crate::diagnose::{Place, PlaceKind};
@@ -275,6 +275,27 @@ fn limits(broker: &BrokerSettings, out: &mut Settings<'_>) {
     out.spec(&ours("queueBytes"), none(queue.bytes));
     out.spec_from(&pool, profile, limits.memory_pool_bytes);
     out.spec(&ours("memoryRefusePercent"), limits.memory_refuse_percent);
+    state_store(&limits.state_store, &pool, out);
+}
+
+fn state_store(limits: &StateStoreLimits, pool: &str, out: &mut Settings<'_>) {
+    let of = |name| format!("catena.limits.stateStore.{name}");
+    out.spec(&of("keys"), limits.keys);
+    out.spec_from(&of("bytes"), pool, limits.bytes);
+    out.spec(&of("keyBytes"), limits.key_bytes);
+    out.spec(&of("valueBytes"), limits.value_bytes);
+    out.spec(&of("replyBytes"), limits.reply_bytes);
+    out.spec(&of("scanPageKeys"), limits.scan_page_keys);
+    out.spec(&of("registrations"), limits.registrations);
+    out.spec(
+        &of("registrationsPerClient"),
+        limits.registrations_per_client,
+    );
+    out.spec(&of("registrationBytes"), limits.registration_bytes);
+    out.spec(&of("keptChanges"), limits.kept_changes);
+    out.spec(&of("keptChangeBytes"), limits.kept_change_bytes);
+    out.spec(&of("recentAnswers"), limits.recent_answers);
+    out.spec(&of("recentAnswerBytes"), limits.recent_answer_bytes);
 }
 
 fn listener(listener: &Listener, out: &mut Settings<'_>) {

@@ -62,7 +62,7 @@ pub use bounded::Bounded;
 pub use broker::{
     Admin, AnonymousAccess, BrokerSettings, Cardinality, DiskBuffer, Limits, Log, LogFilter,
     LogFormat, MaximumQos, MemoryProfile, Partitions, Persistence, QueueStrategy, SelfCheck,
-    SharedSubscriptionStrategy, SubscriberQueue, SystemTopics, Traces, Workers,
+    SharedSubscriptionStrategy, StateStoreLimits, SubscriberQueue, SystemTopics, Traces, Workers,
 };
 pub use configuration::{Configuration, Source, parse, parse_with};
 pub use diagnose::{Diagnostic, Place, PlaceKind, Severity};

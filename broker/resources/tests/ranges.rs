@@ -6,7 +6,7 @@ use catena_resources::{
 };
 
 /// Path, least, greatest.
-const BROKER: [(&str, u64, u64); 41] = [
+const BROKER: [(&str, u64, u64); 54] = [
     ("advanced.clients.maxSessionExpirySeconds", 1, 4_294_967_295),
     ("advanced.clients.maxMessageExpirySeconds", 1, 4_294_967_295),
     ("advanced.clients.maxPacketSizeBytes", 1, 268_435_456),
@@ -60,6 +60,23 @@ const BROKER: [(&str, u64, u64); 41] = [
     ("catena.limits.queueBytes", 1, 1 << 50),
     ("catena.limits.memoryPoolBytes", 1 << 20, 1 << 50),
     ("catena.limits.memoryRefusePercent", 1, 100),
+    ("catena.limits.stateStore.keys", 1, 1_000_000_000),
+    ("catena.limits.stateStore.bytes", 1, 1 << 50),
+    ("catena.limits.stateStore.keyBytes", 1, 65_535),
+    ("catena.limits.stateStore.valueBytes", 1, 268_435_455),
+    ("catena.limits.stateStore.replyBytes", 1, 268_435_455),
+    ("catena.limits.stateStore.scanPageKeys", 1, 100_000),
+    ("catena.limits.stateStore.registrations", 1, 1_000_000_000),
+    (
+        "catena.limits.stateStore.registrationsPerClient",
+        1,
+        1_000_000_000,
+    ),
+    ("catena.limits.stateStore.registrationBytes", 1, 1 << 50),
+    ("catena.limits.stateStore.keptChanges", 1, 1_000_000_000),
+    ("catena.limits.stateStore.keptChangeBytes", 1, 1 << 50),
+    ("catena.limits.stateStore.recentAnswers", 1, 1_000_000_000),
+    ("catena.limits.stateStore.recentAnswerBytes", 1, 1 << 50),
 ];
 
 /// Whether a Broker may say this.

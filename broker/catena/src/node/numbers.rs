@@ -2,6 +2,7 @@
 
 mod clients;
 mod limits;
+mod state_store;
 mod store;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -165,6 +166,12 @@ impl Collect for Numbers {
         clients::collect(&told.frontend, told.rates, samples);
         samples.add(&table::CLIENT_REMOVED, [], told.removed);
         store::collect(&stats, &told.settings, samples);
+        state_store::collect(
+            &stats.partitions.store,
+            &told.frontend,
+            &told.settings,
+            samples,
+        );
         limits::collect(&stats, &told.frontend, &told.settings, samples);
     }
 }

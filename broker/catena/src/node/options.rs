@@ -16,7 +16,7 @@ use catena_mqtt::{Limits, Qos};
 use catena_partition::{QueueLimit, ShareStrategy};
 use catena_resources::{
     Access, AddressRange, AllowedOrigins, BrokerSettings, Endpoint, Listener, MaximumQos,
-    ProxyProtocol, QueueStrategy, SharedSubscriptionStrategy, Workers,
+    ProxyProtocol, QueueStrategy, SharedSubscriptionStrategy, StateStoreLimits, Workers,
 };
 use catena_telemetry::Clock;
 use catena_types::{PartitionId, Placement};
@@ -57,7 +57,7 @@ pub(super) fn backend(broker: &BrokerSettings) -> anyhow::Result<catena_backend:
             SharedSubscriptionStrategy::HashClient => ShareStrategy::HashClient,
         },
         hash_seed: random(),
-        store: store(share, memory_bytes_max(broker)),
+        store: store(share, &limits.state_store),
         // The backend fills in the identity of each partition.
         ..catena_partition::Settings::generous(PartitionId::new(0), placement)
     };
@@ -84,18 +84,22 @@ pub(super) fn sessions_max(broker: &BrokerSettings) -> u64 {
 }
 
 /// The limits of the state store in one partition. `share` gives that of a limit of the whole.
-fn store(share: impl Fn(u64) -> u64, memory: u64) -> catena_statestore::Settings {
+fn store(share: impl Fn(u64) -> u64, limits: &StateStoreLimits) -> catena_statestore::Settings {
     catena_statestore::Settings {
-        bytes_max: share(memory),
-        reply_bytes_max: REPLY_BYTES_MAX,
-        registrations_max: share(1_000_000),
-        registrations_per_client_max: 10_000,
-        registration_bytes_max: share(MIB_64),
-        changes_max: share(1_000_000),
-        change_bytes_max: share(MIB_64),
-        answers_max: share(1_000_000),
-        answer_bytes_max: share(MIB_64),
-        ..catena_statestore::Settings::generous(random())
+        keys_max: share(limits.keys.to_u64()),
+        bytes_max: share(limits.bytes.to_u64()),
+        key_bytes_max: limits.key_bytes.to_u64(),
+        value_bytes_max: limits.value_bytes.to_u64(),
+        reply_bytes_max: limits.reply_bytes.to_u64(),
+        scan_page_keys: limits.scan_page_keys.to_u64(),
+        registrations_max: share(limits.registrations.to_u64()),
+        registrations_per_client_max: limits.registrations_per_client.to_u64(),
+        registration_bytes_max: share(limits.registration_bytes.to_u64()),
+        changes_max: share(limits.kept_changes.to_u64()),
+        change_bytes_max: share(limits.kept_change_bytes.to_u64()),
+        answers_max: share(limits.recent_answers.to_u64()),
+        answer_bytes_max: share(limits.recent_answer_bytes.to_u64()),
+        hash_seed: random(),
     }
 }
 
@@ -104,11 +108,6 @@ fn wall() -> Millis {
     let millis = clock::wall().as_millis();
     Millis::new(u64::try_from(millis).unwrap_or(u64::MAX))
 }
-
-const MIB_64: u64 = 64 << 20;
-
-/// Bytes of the reply to a multi-get of the state store: what most clients take in one packet.
-const REPLY_BYTES_MAX: u64 = 1 << 20;
 
 /// What the frontend is started with.
 pub(super) fn frontend(loaded: &Loaded, clock: Clock) -> Options {

@@ -108,6 +108,10 @@ pub(crate) fn settle(settings: &mut BrokerSettings, report: &mut Report) {
         }
         Some(_) => {}
     }
+    if set("stateStore.bytes", report).is_none() {
+        let (pool, percent) = (limits.memory_pool_bytes, limits.memory_refuse_percent);
+        limits.state_store.bytes = defaults::state_store_bytes(pool, percent);
+    }
     let queue = &settings.subscriber_queue;
     let bounded = queue.length.is_some() || queue.bytes.is_some();
     let path = "subscriberQueueLimit.strategy";

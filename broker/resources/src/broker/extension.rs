@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::bounded::Bounded;
-use crate::broker::limits::Limits;
+use crate::broker::limits::{Limits, StateStoreLimits};
 use crate::broker::settings::{Admin, BrokerSettings, SystemTopics, Workers};
 use crate::choice::Switch;
 use crate::defaults;
@@ -113,6 +113,7 @@ fn limits(mut fields: Fields<'_>, settings: &mut BrokerSettings, report: &mut Re
         user_properties,
         memory_pool_bytes,
         memory_refuse_percent,
+        state_store: store,
     } = &mut settings.limits;
     let mut take = |name| fields.take(name);
     set(take("connections"), connections, report);
@@ -152,6 +153,46 @@ fn limits(mut fields: Fields<'_>, settings: &mut BrokerSettings, report: &mut Re
     if let Some(value) = take("retainAvailable").and_then(|field| field.boolean(report)) {
         *retain_available = value;
     }
+    if let Some(inner) = fields.inner("stateStore", report) {
+        state_store(inner, store, report);
+    }
+    fields.finish(report);
+}
+
+fn state_store(mut fields: Fields<'_>, limits: &mut StateStoreLimits, report: &mut Report) {
+    let StateStoreLimits {
+        keys,
+        bytes,
+        key_bytes,
+        value_bytes,
+        reply_bytes,
+        scan_page_keys,
+        registrations,
+        registrations_per_client,
+        registration_bytes,
+        kept_changes,
+        kept_change_bytes,
+        recent_answers,
+        recent_answer_bytes,
+    } = limits;
+    let mut take = |name| fields.take(name);
+    set(take("keys"), keys, report);
+    set_bytes(take("bytes"), bytes, report);
+    set(take("keyBytes"), key_bytes, report);
+    set_bytes(take("valueBytes"), value_bytes, report);
+    set_bytes(take("replyBytes"), reply_bytes, report);
+    set(take("scanPageKeys"), scan_page_keys, report);
+    set(take("registrations"), registrations, report);
+    set(
+        take("registrationsPerClient"),
+        registrations_per_client,
+        report,
+    );
+    set_bytes(take("registrationBytes"), registration_bytes, report);
+    set(take("keptChanges"), kept_changes, report);
+    set_bytes(take("keptChangeBytes"), kept_change_bytes, report);
+    set(take("recentAnswers"), recent_answers, report);
+    set_bytes(take("recentAnswerBytes"), recent_answer_bytes, report);
     fields.finish(report);
 }
 

@@ -73,6 +73,40 @@ pub struct Limits {
     /// Percent of the memory pool in use from which on publishes and connections are refused
     /// with 0x97 and QoS 0 is dropped (`spec.catena.limits.memoryRefusePercent`).
     pub memory_refuse_percent: Bounded<1, 100>,
+    /// What the state store may hold.
+    pub state_store: StateStoreLimits,
+}
+
+/// What the state store may hold, in all partitions together (`spec.catena.limits.stateStore`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateStoreLimits {
+    /// Keys (`keys`). At the limit, replacing and deleting still work.
+    pub keys: Bounded<1, 1_000_000_000>,
+    /// Bytes of all entries, by the store's accounting; what the memory pool refuses at unless
+    /// set (`bytes`).
+    pub bytes: Bounded<1, { 1 << 50 }>,
+    /// Bytes of one key (`keyBytes`).
+    pub key_bytes: Bounded<1, 65_535>,
+    /// Bytes of one value (`valueBytes`).
+    pub value_bytes: Bounded<1, 268_435_455>,
+    /// Bytes of the answer to a request for several keys (`replyBytes`).
+    pub reply_bytes: Bounded<1, 268_435_455>,
+    /// Keys on a page of a scan (`scanPageKeys`).
+    pub scan_page_keys: Bounded<1, 100_000>,
+    /// Registrations for notifications (`registrations`).
+    pub registrations: Bounded<1, 1_000_000_000>,
+    /// Registrations of one client in one partition (`registrationsPerClient`).
+    pub registrations_per_client: Bounded<1, 1_000_000_000>,
+    /// Bytes of registrations and the keys they are for (`registrationBytes`).
+    pub registration_bytes: Bounded<1, { 1 << 50 }>,
+    /// Changes kept for clients that come back (`keptChanges`).
+    pub kept_changes: Bounded<1, 1_000_000_000>,
+    /// Bytes of these changes (`keptChangeBytes`).
+    pub kept_change_bytes: Bounded<1, { 1 << 50 }>,
+    /// Recent answers, for requests that come again (`recentAnswers`).
+    pub recent_answers: Bounded<1, 1_000_000_000>,
+    /// Bytes of recent answers (`recentAnswerBytes`).
+    pub recent_answer_bytes: Bounded<1, { 1 << 50 }>,
 }
 
 /// The highest QoS at which messages are accepted and delivered.

@@ -169,6 +169,18 @@ label_set! { Limit, "limit", "everything that has a limit",
     MessageExpiry "message_expiry" "message expiry interval, in seconds",
     KeepAlive "keep_alive" "keep alive, in seconds",
     MemoryPool "memory_pool" "memory for messages, in bytes",
+    StateStoreKeys "state_store_keys" "keys of the state store",
+    StateStoreBytes "state_store_bytes" "entries of the state store, in bytes",
+    StateStoreKeyBytes "state_store_key_bytes" "length of a key, in bytes",
+    StateStoreValueBytes "state_store_value_bytes" "length of a value, in bytes",
+    StateStoreRegistrations "state_store_registrations" "registrations for changes of keys",
+    StateStoreRegistrationsPerClient "state_store_registrations_per_client"
+        "registrations of one client in one partition",
+    StateStoreRegistrationBytes "state_store_registration_bytes" "registrations, in bytes",
+    StateStoreKeptChanges "state_store_kept_changes" "changes kept for clients that come back",
+    StateStoreKeptChangeBytes "state_store_kept_change_bytes" "changes that are kept, in bytes",
+    StateStoreRecentAnswers "state_store_recent_answers" "answers kept for repeated requests",
+    StateStoreRecentAnswerBytes "state_store_recent_answer_bytes" "these answers, in bytes",
 }
 
 /// Every closed set, in the order of the reference page.

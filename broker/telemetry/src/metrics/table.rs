@@ -88,6 +88,18 @@ metrics! {
         "Paths through a frontend and a chain.";
     BUFFER_POOL_USED_PERCENT = Compatible Gauge "buffer_pool_used_percent" ["name"]
         "How much of a buffer pool is used, 0 to 100.";
+    STATE_STORE_INSERTIONS = Compatible Counter "state_store_insertions" []
+        "Keys of the state store that a request created.";
+    STATE_STORE_MODIFICATIONS = Compatible Counter "state_store_modifications" []
+        "Keys of the state store that a request gave another value.";
+    STATE_STORE_DELETIONS = Compatible Counter "state_store_deletions" []
+        "Keys of the state store that a request deleted.";
+    STATE_STORE_RETRIEVALS = Compatible Counter "state_store_retrievals" []
+        "Keys of the state store whose value was asked for.";
+    STATE_STORE_KEYNOTIFY_REQUESTS = Compatible Counter "state_store_keynotify_requests" []
+        "Requests to be told of changes of a key, or no more.";
+    STATE_STORE_NOTIFICATIONS = Compatible Counter "state_store_notifications_sent" []
+        "Notifications of changes of keys.";
 
     BUILD_INFO = Catena Gauge "build_info" ["version"]
         "Always 1; the label tells the version of the program.";
@@ -118,6 +130,16 @@ metrics! {
         "Messages that wait in delivery queues, counted once per session.";
     QUEUED_BYTES = Catena Gauge "backend_queued_bytes" []
         "Bytes of stored messages, each stored once however many sessions wait for it.";
+    STATE_STORE_REQUESTS = Catena Counter "state_store_requests_total" []
+        "Requests to the state store.";
+    STATE_STORE_REFUSED = Catena Counter "state_store_refused_total" []
+        "Publishes to topics of the state store that were no requests, or by nobody who may.";
+    STATE_STORE_REPEATED = Catena Counter "state_store_repeated_total" []
+        "Requests that came again and were answered as before.";
+    STATE_STORE_EXPIRED = Catena Counter "state_store_expired_total" []
+        "Keys of the state store that expired.";
+    STATE_STORE_EXPIRING = Catena Gauge "state_store_expiring_keys" []
+        "Keys of the state store with an expiry.";
     LIMIT_USED = Catena Gauge "limit_used" ["limit"]
         "How much of a limit is used now; absent for limits on a single packet or client.";
     LIMIT_MAX = Catena Gauge "limit_max" ["limit"]

@@ -177,14 +177,14 @@ fn content(stats: &Stats, settings: &BrokerSettings, samples: &mut Samples) {
     hits(Limit::QueueLength, store.dropped_oldest, samples);
 }
 
-fn used(limit: Limit, now: u64, samples: &mut Samples) {
+pub(super) fn used(limit: Limit, now: u64, samples: &mut Samples) {
     samples.add(&table::LIMIT_USED, [limit.as_str()], now);
 }
 
-fn max(limit: Limit, most: u64, samples: &mut Samples) {
+pub(super) fn max(limit: Limit, most: u64, samples: &mut Samples) {
     samples.add(&table::LIMIT_MAX, [limit.as_str()], most);
 }
 
-fn hits(limit: Limit, count: u64, samples: &mut Samples) {
+pub(super) fn hits(limit: Limit, count: u64, samples: &mut Samples) {
     samples.add(&table::LIMIT_HITS, [limit.as_str()], count);
 }
