@@ -36,6 +36,29 @@ fn number(text: &str) -> Result<u64, Malformed> {
     text.parse().map_err(|_| Malformed)
 }
 
+impl Stamp<'_> {
+    /// Appends the text form: what `Display` gives, without its machinery.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        write_padded(self.wall.number(), 15, out);
+        out.push(b':');
+        write_padded(self.counter, 5, out);
+        out.push(b':');
+        out.extend_from_slice(self.node.as_bytes());
+    }
+}
+
+/// Appends a decimal of at least `width` digits, at most 20.
+fn write_padded(mut number: u64, width: usize, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    while number > 0 {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    out.extend_from_slice(&digits[first.min(digits.len() - width)..]);
+}
+
 impl fmt::Display for Stamp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wall = self.wall.number();
@@ -55,6 +78,16 @@ mod tests {
         let wide = Stamp::parse("001696374425000:100000:n").unwrap();
         assert_eq!(wide.counter, 100_000);
         assert_eq!(wide.to_string(), "001696374425000:100000:n");
+    }
+
+    proptest! {
+        #[test]
+        fn both_ways_of_writing_agree(wall: u64, counter: u64, node in "[a-z0-9-]{1,40}") {
+            let stamp = Stamp { wall: Millis::new(wall), counter, node: &node };
+            let mut written = Vec::new();
+            stamp.write(&mut written);
+            prop_assert_eq!(written, stamp.to_string().into_bytes());
+        }
     }
 
     #[test]

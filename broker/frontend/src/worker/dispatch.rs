@@ -187,10 +187,21 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
     /// partitions, so that it needs no exchange of its own.
     #[inline]
     fn push_anywhere(&mut self, partition: PartitionId, request: Request<'r>) {
+        self.push_grouped(partition, Purpose::Nothing, request);
+    }
+
+    /// Asks something that may go ahead of what was asked of other partitions.
+    #[inline]
+    pub(super) fn push_grouped(
+        &mut self,
+        partition: PartitionId,
+        purpose: Purpose,
+        request: Request<'r>,
+    ) {
         if self.batches.find(partition).is_none() {
             self.begin(partition);
         }
-        let number = self.state.open(partition, self.slot, Purpose::Nothing);
+        let number = self.state.open(partition, self.slot, purpose);
         if let Some(requests) = self.batches.find(partition) {
             requests.push(Numbered { number, request });
         }

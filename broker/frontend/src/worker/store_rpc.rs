@@ -149,8 +149,9 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
             random: self.state.next_random(),
         };
         self.reach(partition);
+        // Requests under way at the same time have no order, but for those of one key.
         let purpose = Purpose::Publish(ticket);
-        self.push(partition, purpose, Request::Store(Box::new(request)));
+        self.push_grouped(partition, purpose, Request::Store(Box::new(request)));
     }
 
     /// The partition that a command is for. Those without a key go to the session's own.

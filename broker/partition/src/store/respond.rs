@@ -1,7 +1,5 @@
 //! The properties of what the store sends.
 
-use std::io::Write as _;
-
 use catena_hlc::Version;
 use catena_mqtt::Property;
 use catena_rpc::{Status, names};
@@ -31,16 +29,8 @@ pub(super) fn properties(request: &StoreRequest<'_>, version: Option<Version>, o
 
 /// Appends the version of a response or notification.
 pub(super) fn timestamp(version: Version, out: &mut Vec<u8>) {
-    // 15 and 5 digits, two colons and the node.
-    let mut text = [0; 64];
-    let mut room = text.as_mut_slice();
-    let written = write!(room, "{}", version.stamp(NODE));
-    let left = room.len();
-    debug_assert!(written.is_ok(), "a version fits");
-    let text = text.get(..text.len() - left).unwrap_or_default();
-    if let Ok(text) = std::str::from_utf8(text) {
-        put(&Property::UserProperty(names::TIMESTAMP, text), out);
-    }
+    let stamp = version.stamp(NODE);
+    Property::write_user_property(names::TIMESTAMP, |value| stamp.write(value), out);
 }
 
 fn status(status: Status, out: &mut Vec<u8>) {

@@ -76,10 +76,43 @@ impl<'a> Property<'a> {
     /// # Errors
     /// What cannot be expressed. `out` is unchanged then.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), crate::EncodeError> {
+        // Those of every response of the state store go the short way.
+        let start = out.len();
+        let is_written = match self {
+            Self::CorrelationData(bytes) => {
+                out.push(self.id());
+                write_short(bytes, out)
+            }
+            Self::UserProperty(name, value) => {
+                out.push(self.id());
+                write_short(name.as_bytes(), out) && write_short(value.as_bytes(), out)
+            }
+            _ => false,
+        };
+        if is_written {
+            return Ok(());
+        }
+        out.truncate(start);
         let write = |sink: &mut dyn Sink| self.write(sink);
         out.reserve(crate::writer::Size::of(&write)?);
         write(out);
         Ok(())
+    }
+
+    /// Appends a user property whose value is written in place, of at most 65,535 bytes of text.
+    pub fn write_user_property(name: &str, value: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
+        let start = out.len();
+        out.push(USER_PROPERTY);
+        if !write_short(name.as_bytes(), out) {
+            return out.truncate(start);
+        }
+        let length = out.len();
+        out.extend_from_slice(&[0, 0]);
+        value(out);
+        match u16::try_from(out.len() - length - 2) {
+            Ok(count) => out[length..length + 2].copy_from_slice(&count.to_be_bytes()),
+            Err(_) => out.truncate(start),
+        }
     }
 
     /// Reads the value of the property `id`. Values are checked here; whether the property may
@@ -286,3 +319,16 @@ impl PropertySet {
         }
     }
 }
+/// Appends a length of two bytes and the bytes; `false` if there are too many.
+#[inline]
+fn write_short(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let Ok(length) = u16::try_from(bytes.len()) else {
+        return false;
+    };
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(bytes);
+    true
+}
+
+/// The identifier of a user property.
+const USER_PROPERTY: u8 = 0x26;
