@@ -8,24 +8,31 @@
 //! What it never does: grow without a limit, lose what the broker has acknowledged, acknowledge out
 //! of order, or panic.
 //!
-//! ```
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let broker = catena_sdk_testing::Broker::start()?;
-//! # let url = broker.url();
+//! This program is [`samples/hello`], and runs against a broker that `catena run` has started:
+//!
+//! ```no_run
 //! use catena_sdk::Client;
 //!
-//! let client = Client::connect(&url).await?;
-//! let mut messages = client.subscribe("plant/+/temperature").await?;
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), catena_sdk::Error> {
+//!     let url = std::env::args().nth(1);
+//!     let url = url.as_deref().unwrap_or("mqtt://localhost:1883");
 //!
-//! client.publish(("plant/line-1/temperature", "21.5")).await?;
+//!     let client = Client::connect(url).await?;
+//!     let mut messages = client.subscribe("plant/+/temperature").await?;
 //!
-//! let message = messages.next().await.ok_or("the client has ended")?;
-//! assert_eq!(message.payload().as_ref(), b"21.5");
-//! client.close().await;
-//! # Ok(())
-//! # }
+//!     client.publish(("plant/line-1/temperature", "21.5")).await?;
+//!
+//!     if let Some(message) = messages.next().await {
+//!         let payload = String::from_utf8_lossy(message.payload());
+//!         println!("{}: {payload}", message.topic());
+//!     }
+//!     client.close().await;
+//!     Ok(())
+//! }
 //! ```
+//!
+//! [`samples/hello`]: https://github.com/catena-mqtt/catena/tree/main/samples
 //!
 //! # What survives what
 //!
@@ -36,6 +43,7 @@
 //! | publish at QoS 2 | sent again, once in the end | [`Error::SessionLost`] if unanswered |
 //! | subscription | stays | made again, and its stream goes on |
 //! | unacknowledged message | comes again, unless the program still has it | is lost |
+//! | observed key | each change is told afterwards | [`Change::Gap`], then the present value |
 //!
 //! # Where to start reading
 //!

@@ -80,6 +80,11 @@ impl Subscribe {
 
     /// Messages are acknowledged by [`Message::acknowledge`](crate::Message::acknowledge), not when
     /// the stream hands them out.
+    ///
+    /// What is not acknowledged counts against [`receive_max`](crate::Builder::receive_max) of the
+    /// whole client: when so much of it is in hand, nothing else comes at QoS 1 or 2, no response
+    /// of the [state store](crate::StateStore) either. Work that waits for one needs a client of
+    /// its own for that.
     pub fn acknowledge_manually(mut self) -> Self {
         self.manual = true;
         self

@@ -41,7 +41,7 @@ impl StateStore {
     /// # Errors
     ///
     /// As [`get`](Self::get) and [`Entry::json`].
-    pub async fn get_json<T: DeserializeOwned>(
+    pub async fn read_json<T: DeserializeOwned>(
         &self,
         key: impl AsRef<[u8]>,
     ) -> Result<Option<T>, Error> {
@@ -54,7 +54,7 @@ impl StateStore {
     /// # Errors
     ///
     /// As [`set`](Self::set) and [`Set::json`].
-    pub async fn set_json<T: Serialize + ?Sized>(
+    pub async fn write_json<T: Serialize + ?Sized>(
         &self,
         key: impl Into<Bytes>,
         value: &T,
@@ -83,7 +83,7 @@ impl StateStore {
     ///
     /// # Errors
     ///
-    /// As [`get_json`](Self::get_json) and [`set_json`](Self::set_json). If the outcome is unknown,
+    /// As [`read_json`](Self::read_json) and [`write_json`](Self::write_json). If the outcome is unknown,
     /// so is whether the change was made.
     pub async fn update<T: Serialize + DeserializeOwned>(
         &self,

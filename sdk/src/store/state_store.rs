@@ -140,7 +140,7 @@ impl StateStore {
     /// # Errors
     ///
     /// As [`get`](Self::get); for the first that fails.
-    pub async fn get_many(
+    pub async fn multi_get(
         &self,
         keys: impl IntoIterator<Item = impl Into<Bytes>>,
     ) -> Result<Vec<Option<Entry>>, Error> {
@@ -159,7 +159,7 @@ impl StateStore {
             let wanted = chunk.iter().filter_map(|at| keys.get(*at).cloned());
             let wanted: Vec<Bytes> = wanted.collect();
             asking.spawn(async move {
-                let found = store.get_together(&wanted).await?;
+                let found = store.ask_together(&wanted).await?;
                 Ok(chunk.into_iter().zip(found).collect())
             });
         }
@@ -366,7 +366,7 @@ impl StateStore {
     }
 
     /// One request for keys that live in one place.
-    async fn get_together(&self, keys: &[Bytes]) -> Result<Vec<Option<Entry>>, Error> {
+    async fn ask_together(&self, keys: &[Bytes]) -> Result<Vec<Option<Entry>>, Error> {
         let borrowed: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
         let mut request = Vec::new();
         encode_get_many(&mut request, &borrowed);

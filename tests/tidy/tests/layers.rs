@@ -41,6 +41,7 @@ const PLACES: &[Place] = &[
     place("broker/catena", 4, &[]),
     // Beside the broker. Its tests have one.
     place("sdk", 3, &["catena-sdk-testing"]),
+    place("samples", 4, &["catena-sdk-testing"]),
 ];
 
 const TESTS_LAYER: u8 = 5;

@@ -139,7 +139,7 @@ async fn a_group_is_applied_as_a_whole_or_not_at_all() {
         panic!("it is not applied");
     };
     let keys = ["{7}/a", "{7}/b", "{7}/n"];
-    let [a, b, n] = &*store.get_many(keys).await.unwrap() else {
+    let [a, b, n] = &*store.multi_get(keys).await.unwrap() else {
         panic!("another number of entries");
     };
     let version = |entry: &Option<catena_sdk::Entry>| entry.clone().unwrap().version.unwrap();
@@ -200,12 +200,12 @@ async fn all_keys_are_listed_once_and_read_together() {
     assert_eq!(store.scan("o[a-z]he?").collect().await.unwrap(), ["other"]);
 
     let wanted = keys.iter().cloned().chain(["nothing".to_owned()]);
-    let read = store.get_many(wanted).await.unwrap();
+    let read = store.multi_get(wanted).await.unwrap();
     let (last, read) = read.split_last().unwrap();
     assert_eq!(last, &None);
     let read = read.iter().map(|entry| entry.clone().unwrap().value);
     assert!(read.eq(keys.iter().map(|key| key.as_bytes())));
-    assert_eq!(store.get_many([""; 0]).await.unwrap(), []);
+    assert_eq!(store.multi_get([""; 0]).await.unwrap(), []);
     let error = store.scan("").collect().await.unwrap_err();
     assert!(matches!(error, Error::StoreRefused { .. }));
 }
@@ -214,13 +214,13 @@ async fn all_keys_are_listed_once_and_read_together() {
 async fn values_are_rust_types_if_a_program_wants_them_to_be() {
     let broker = Broker::start().unwrap();
     let store = store(&broker.url()).await;
-    assert_eq!(store.get_json::<Vec<u8>>("k").await.unwrap(), None);
-    store.set_json("k", "text").await.unwrap();
+    assert_eq!(store.read_json::<Vec<u8>>("k").await.unwrap(), None);
+    store.write_json("k", "text").await.unwrap();
     assert_eq!(
-        store.get_json::<String>("k").await.unwrap().unwrap(),
+        store.read_json::<String>("k").await.unwrap().unwrap(),
         "text"
     );
-    let error = store.get_json::<u32>("k").await.unwrap_err();
+    let error = store.read_json::<u32>("k").await.unwrap_err();
     assert!(matches!(error, Error::Undecodable { .. }) && !error.is_retryable());
 
     // Four at a time, and no change is lost.
@@ -235,7 +235,7 @@ async fn values_are_rust_types_if_a_program_wants_them_to_be() {
         }
     };
     tokio::join!(add(0), add(1), add(2), add(3));
-    let mut all: Vec<u32> = store.get_json("all").await.unwrap().unwrap();
+    let mut all: Vec<u32> = store.read_json("all").await.unwrap().unwrap();
     all.sort_unstable();
     let each = (0..4).flat_map(|n| (0..5).map(move |step| n * 10 + step));
     assert!(all.into_iter().eq(each));
