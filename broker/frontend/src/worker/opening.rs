@@ -9,6 +9,7 @@ use catena_types::{Moment, SessionId, siphash};
 use super::Worker;
 use super::ledger::Purpose;
 use super::state::State;
+use super::store_rpc::Place;
 
 /// Which of the clients that a slot has had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,12 @@ impl<P: Port> Worker<P> {
         let Some(client) = self.state.clients.at(slot) else {
             return;
         };
+        // A will is a publish too, and nobody forges what only the state store says.
+        let will = connect.will.as_ref();
+        if will.is_some_and(|will| Place::of(&will.topic) != Place::Elsewhere) {
+            self.state.stats.store_refused += 1;
+            return self.state.refuse(slot, ReasonCode::NotAuthorized);
+        }
         if client.rules.authenticate {
             let epoch = Epoch(client.epoch);
             self.state.authentications.push(Authentication {

@@ -14,7 +14,7 @@ use super::ledger::Purpose;
 
 /// What a topic is to the state store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// Nothing.
     Elsewhere,
     /// Where requests go.
@@ -27,7 +27,7 @@ enum Place {
 impl Place {
     /// Most topics are too short to be any.
     #[inline]
-    fn of(topic: &str) -> Self {
+    pub(super) fn of(topic: &str) -> Self {
         if topic.len() < topics::NOTIFICATIONS.len() {
             Self::Elsewhere
         } else {

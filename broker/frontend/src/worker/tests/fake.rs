@@ -373,7 +373,7 @@ pub(super) fn puback(packet_id: u16) -> Vec<u8> {
     packet(0x40, &packet_id.to_be_bytes())
 }
 
-fn string(text: &str) -> Vec<u8> {
+pub(super) fn string(text: &str) -> Vec<u8> {
     let length = u16::try_from(text.len()).unwrap();
     [length.to_be_bytes().as_slice(), text.as_bytes()].concat()
 }

@@ -1,6 +1,6 @@
 //! What clients send becomes batches of requests, and replies find their way back.
 
-use super::fake::{Bench, NOW, connect, packet, publish0, publish1, subscribe};
+use super::fake::{Bench, NOW, connect, packet, publish0, publish1, string, subscribe};
 use crate::worker::Verdict;
 use catena_mqtt::ReasonCode;
 use catena_types::PartitionSet;
@@ -249,5 +249,28 @@ fn what_is_no_proper_request_to_the_state_store_is_told_why() {
         assert_eq!(output.len() > expected.len(), reason == 0x90, "{detail}");
         let asked = |line: &String| line.contains(" store ") || line.contains(" publish ");
         assert!(!bench.port.log().iter().any(asked), "{detail}");
+    }
+}
+
+/// A will is a publish too: nobody leaves one where only the state store speaks, or is spoken to.
+#[test]
+fn wills_do_not_go_to_topics_of_the_state_store() {
+    use catena_rpc::topics;
+    for (topic, is_refused) in [
+        (topics::INVOKE.to_owned(), true),
+        (topics::response("victim"), true),
+        (
+            format!("{}/6331/command/notify/6B", topics::NOTIFICATIONS),
+            true,
+        ),
+        ("clients/victim/anything/else".to_owned(), false),
+    ] {
+        let mut bench = Bench::new();
+        let slot = bench.open();
+        let head = b"\0\x04MQTT\x05\x06\0\x3c\0".as_slice();
+        let will = [&[0], &*string(&topic), &string("x")].concat();
+        let bytes = packet(0x10, &[head, &string("id"), &will].concat());
+        let reason = if is_refused { 0x87 } else { 0 };
+        assert_eq!(bench.feed(slot, &bytes).get(3), Some(&reason), "{topic}");
     }
 }
