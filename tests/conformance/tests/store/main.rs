@@ -6,9 +6,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod almost;
 mod caller;
+mod cases;
 mod errors;
 mod extensions;
+mod histories;
 mod improper;
 mod notifications;
 mod packets;

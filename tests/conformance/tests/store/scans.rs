@@ -11,6 +11,16 @@ use crate::caller::{Caller, array};
 /// All keys of a scan in the order in which they come, and how many pages they came in.
 #[track_caller]
 fn scan(caller: &mut Caller, pattern: &str) -> (Vec<Vec<u8>>, usize) {
+    scan_with(caller, pattern, || {})
+}
+
+/// The same, with something that happens after each page.
+#[track_caller]
+pub(crate) fn scan_with(
+    caller: &mut Caller,
+    pattern: &str,
+    mut meanwhile: impl FnMut(),
+) -> (Vec<Vec<u8>>, usize) {
     let (mut keys, mut pages, mut token) = (Vec::new(), 0, None::<Vec<u8>>);
     loop {
         let mut words = vec![b"SCAN".as_slice(), pattern.as_bytes()];
@@ -21,6 +31,7 @@ fn scan(caller: &mut Caller, pattern: &str) -> (Vec<Vec<u8>>, usize) {
         };
         keys.extend(page.keys.iter().map(<[u8]>::to_vec));
         pages += 1;
+        meanwhile();
         assert!(pages < 1_000, "an endless scan");
         match page.token {
             Some(next) => token = Some(next.to_vec()),
