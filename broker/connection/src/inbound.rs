@@ -70,8 +70,9 @@ impl Connection {
     }
 
     /// As [`handle_published`](Self::handle_published), for a refusal with a cause that its reason
-    /// code alone does not tell: `detail` is its Reason String, whatever `reason_strings` says, where
-    /// the client wants to hear it [MQTT-3.1.2-29] and the packet then fits [MQTT-3.4.2-2] [MQTT-3.5.2-2].
+    /// code alone does not tell: `detail` is its Reason String, whatever `reason_strings` says,
+    /// where the client wants to hear it [MQTT-3.1.2-29] and the packet then fits
+    /// [MQTT-3.4.2-2] [MQTT-3.5.2-2].
     ///
     /// # Errors
     /// As there.
