@@ -83,8 +83,8 @@ impl StateStore {
     ///
     /// # Errors
     ///
-    /// As [`read_json`](Self::read_json) and [`write_json`](Self::write_json). If the outcome is unknown,
-    /// so is whether the change was made.
+    /// As [`read_json`](Self::read_json) and [`write_json`](Self::write_json). If the outcome is
+    /// unknown, so is whether the change was made.
     pub async fn update<T: Serialize + DeserializeOwned>(
         &self,
         key: impl Into<Bytes>,
