@@ -19,7 +19,8 @@ const SAMPLES: &[&[u8]] = &[
     b"*3\r\n$9\r\nKEYNOTIFY\r\n$2\r\nk1\r\n$4\r\nSTOP\r\n",
     b"*2\r\n$4\r\nSCAN\r\n$4\r\nk[1*\r\n",
     b"*3\r\n$4\r\nSCAN\r\n$1\r\n*\r\n$2\r\n\0\x01\r\n",
-    b"*3\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$3\r\n{a}\r\n$1\r\n1\r\n*2\r\n$3\r\nDEL\r\n$4\r\n{a}b\r\n",
+    b"*3\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$3\r\n{a}\r\n$1\r\n1\r\n\
+      *2\r\n$3\r\nDEL\r\n$4\r\n{a}b\r\n",
     b"*3\r\n$4\r\nMGET\r\n$3\r\n{a}\r\n$4\r\n{a}b\r\n",
     b"*3\r\n$6\r\nINCRBY\r\n$2\r\nk2\r\n$2\r\n-7\r\n",
     b"*3\r\n$3\r\nCAD\r\n$2\r\nk1\r\n$32\r\n001795239747100:00000:StateStore\r\n",

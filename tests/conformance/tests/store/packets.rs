@@ -7,7 +7,7 @@ use catena_mqtt::ReasonCode;
 use crate::caller::{Caller, payload, stamp};
 
 /// `GET k1` of client `c1`, as the client library for Rust encodes it: 343 bytes.
-fn get_packet() -> Vec<u8> {
+fn sample() -> Vec<u8> {
     let invoke = "statestore/v1/FA9AE35F-2F64-47CD-9BFF-08E2B32A0FE8/command/invoke";
     let user =
         |name: &str, value: &str| [vec![0x26], raw::string(name), raw::string(value)].concat();
@@ -43,7 +43,7 @@ fn a_request_of_a_client_library_is_answered_in_full() {
         .version()
         .unwrap()
         .to_owned();
-    let packet = get_packet();
+    let packet = sample();
     assert_eq!(
         (packet.len(), packet[..3].to_vec()),
         (343, vec![0x32, 0xD4, 0x02])

@@ -46,8 +46,9 @@ fn nothing_is_done_twice() {
         (vec!["SET", &*key, "7"], "+OK|", "$1|7|"),
         (vec!["VDEL", &*key, "7"], ":1|", "$-1|"),
     ] {
-        let call = caller.call(&payload(&words));
+        let mut call = caller.call(&payload(&words));
         let said = caller.ask_as(&call);
+        call.dup = true;
         assert_eq!(said.text(), first);
         let again = caller.ask_as(&call);
         assert_eq!((again.text(), again.user), (said.text(), said.user));
@@ -62,8 +63,9 @@ fn a_repeated_request_is_told_once() {
     let mut observer = Caller::new(shared());
     let key = key();
     observer.answer(&["KEYNOTIFY", &key]);
-    let call = caller.call(&payload(&["SET", &key, "v"]));
+    let mut call = caller.call(&payload(&["SET", &key, "v"]));
     caller.ask_as(&call);
+    call.dup = true;
     caller.ask_as(&call);
     observer.next();
     observer.client.expect_silence();
@@ -88,7 +90,8 @@ fn clients_do_not_share_correlation_data() {
     let words = payload(&["SET", &key, "v", "NX"]);
     let call = one.call(&words);
     assert_eq!(one.ask_as(&call).text(), "+OK|");
-    let same = other.call(&words);
+    let mut same = other.call(&words);
+    same.dup = true;
     assert_eq!(same.correlation, call.correlation);
     assert_eq!(other.ask_as(&same).text(), ":-1|");
 }
