@@ -107,8 +107,8 @@ what each of them is.
 const COMPATIBLE: &str = "\
 Boards made for the Azure IoT Operations MQTT broker read these names. On request the prefix is
 `aio_mq_`, as older boards expect. All carry the label `hostname`. The label `category` is always
-`uncategorized`: clients are not told apart. Metrics of the self-check, the disk buffer, authorization
-and the transfer between replicas are absent, as a node of today has none.";
+`uncategorized`: clients are not told apart. Metrics of the self-check, the disk buffer,
+authorization and the transfer between replicas are absent, as a node of today has none.";
 
 const CATENA: &str = "The label `listener` is the name of a BrokerListener; `transport` is `tcp`, \
 `tls`, `ws`, `wss` or `unix`.";

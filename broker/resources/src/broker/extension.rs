@@ -153,13 +153,14 @@ fn limits(mut fields: Fields<'_>, settings: &mut BrokerSettings, report: &mut Re
     if let Some(value) = take("retainAvailable").and_then(|field| field.boolean(report)) {
         *retain_available = value;
     }
-    if let Some(inner) = fields.inner("stateStore", report) {
-        state_store(inner, store, report);
-    }
+    state_store(fields.inner("stateStore", report), store, report);
     fields.finish(report);
 }
 
-fn state_store(mut fields: Fields<'_>, limits: &mut StateStoreLimits, report: &mut Report) {
+fn state_store(fields: Option<Fields<'_>>, limits: &mut StateStoreLimits, report: &mut Report) {
+    let Some(mut fields) = fields else {
+        return;
+    };
     let StateStoreLimits {
         keys,
         bytes,
