@@ -1,4 +1,4 @@
-//! The command line clients `catena pub`, `catena sub` and `catena rr`, with the letters of
+//! The command line clients `catena pub`, `sub`, `rr` and `state`, with the letters of
 //! mosquitto's clients, for any broker that speaks MQTT 3.1, 3.1.1 or 5.0.
 //!
 //! Start reading at [`publish`], [`subscribe`] and [`request`], then at `connection`, which they
@@ -20,6 +20,7 @@ pub mod request;
 mod runtime;
 mod session;
 mod socket;
+pub mod state;
 pub mod subscribe;
 mod target;
 mod tls;
@@ -30,6 +31,7 @@ pub use properties::PropertyArgs;
 pub use publish::PubArgs;
 pub use request::RrArgs;
 pub use session::SessionArgs;
+pub use state::StateArgs;
 pub use subscribe::SubArgs;
 pub use target::TargetArgs;
 pub use tls::TlsArgs;

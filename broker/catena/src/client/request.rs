@@ -97,7 +97,7 @@ fn response_topic(args: &RrArgs, connection: &Connection) -> Result<String, Fail
 }
 
 /// A word that differs from process to process.
-fn unique() -> String {
+pub(super) fn unique() -> String {
     format!("{:x}-{:x}", std::process::id(), clock::wall().as_nanos())
 }
 

@@ -13,7 +13,7 @@ use crate::metrics::Page;
 const PAGE: &str = include_str!("../../../../docs/reference/limits.md");
 
 /// A broker that allows little, and what each limit is called in the metrics.
-fn strict(settings: &[&str]) -> (tempfile::TempDir, Broker) {
+pub(crate) fn strict(settings: &[&str]) -> (tempfile::TempDir, Broker) {
     let folder = tempdir().unwrap();
     let mut arguments = Vec::new();
     for setting in settings {
@@ -40,7 +40,7 @@ fn refused(broker: &Broker, packets: &[(u8, &[u8])], reason: u8) {
 }
 
 #[track_caller]
-fn check_hits(broker: &Broker, expected: &[(Limit, f64)]) {
+pub(crate) fn check_hits(broker: &Broker, expected: &[(Limit, f64)]) {
     let name = |limit: &Limit| format!("catena_limit_hits_total{{limit=\"{}\"}}", limit.as_str());
     let page = Page::when(broker, |page| {
         let acted = |(limit, count): &(Limit, f64)| page.value(&name(limit)) == *count;

@@ -13,3 +13,4 @@ mod process;
 mod reference;
 mod serving;
 mod signals;
+mod state;

@@ -1,0 +1,232 @@
+//! Requests to the state store over one connection, and the notifications that come between.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use catena_mqtt::{Packet, Property, Qos, SubscriptionOptions};
+use catena_rpc::{ResponseHeaders, names, topics};
+use catena_store::{Notification, Reply};
+
+use super::super::connection::Connection;
+use super::super::failure::{Failure, GENERAL, PROTOCOL};
+use super::super::incoming::{Inbox, Message};
+use super::super::message::{InFlight, Outgoing};
+use super::super::request::unique;
+use super::super::session::SessionArgs;
+use super::super::subscribe::{judge, send_subscribe};
+use crate::clock;
+use crate::exit::Exit;
+
+/// Seconds after which the broker need not carry out a request any more.
+const EXPIRY_SECONDS: u32 = 30;
+
+/// What the store's status says when the request got there.
+const DONE: &str = "200";
+
+/// A connection that may ask.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) connection: Connection,
+    inbox: Inbox,
+    in_flight: InFlight,
+    response_topic: String,
+    requests: u64,
+    /// Changes that nobody has taken yet.
+    changes: VecDeque<Change>,
+}
+
+/// What the store answered.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) payload: Vec<u8>,
+    pub(super) version: Option<String>,
+}
+
+/// A change of a key.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) key: Vec<u8>,
+    pub(super) version: String,
+    /// None: it is gone.
+    pub(super) value: Option<Vec<u8>>,
+}
+
+impl Caller {
+    /// Connects and subscribes to responses, and to notifications if they are `watched`.
+    pub(super) async fn open(args: &SessionArgs, watched: bool) -> Result<Self, Failure> {
+        if !args.protocol_version.is_v5() {
+            return Err(Failure::usage("the state store needs MQTT 5"));
+        }
+        let connection = Connection::open(args).await.map_err(unreached)?;
+        let mut caller = Self {
+            connection,
+            inbox: Inbox::default(),
+            in_flight: InFlight::default(),
+            response_topic: format!("catena/state/{}", unique()),
+            requests: 0,
+            changes: VecDeque::new(),
+        };
+        let mut filters = vec![caller.response_topic.clone()];
+        if watched {
+            let client_id = &caller.connection.broker.client_id;
+            filters.push(topics::notification_filter(client_id));
+        }
+        let options = SubscriptionOptions {
+            qos: Qos::AtLeastOnce,
+            ..SubscriptionOptions::default()
+        };
+        send_subscribe(&mut caller.connection, &filters, options)?;
+        loop {
+            let incoming = caller.connection.next().await?;
+            if let Packet::SubAck(suback) = incoming.packet(caller.connection.version)? {
+                let explanation = suback.properties.reason_string;
+                judge(&filters, suback.codes.iter(), explanation)?;
+                return Ok(caller);
+            }
+        }
+    }
+
+    /// Sends a request and waits for its response.
+    pub(super) async fn ask(
+        &mut self,
+        payload: &[u8],
+        fencing_token: Option<&str>,
+    ) -> Result<Response, Failure> {
+        self.requests += 1;
+        let correlation = self.requests.to_be_bytes();
+        let mut forwarded = Vec::new();
+        Property::ResponseTopic(&self.response_topic).encode(&mut forwarded)?;
+        Property::CorrelationData(&correlation).encode(&mut forwarded)?;
+        let timestamp = format!("{:015}:00000:catena", clock::wall().as_millis());
+        Property::UserProperty(names::TIMESTAMP, &timestamp).encode(&mut forwarded)?;
+        if let Some(token) = fencing_token {
+            Property::UserProperty(names::FENCING_TOKEN, token).encode(&mut forwarded)?;
+        }
+        let request = Outgoing {
+            topic: topics::INVOKE,
+            payload,
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            expiry: Some(EXPIRY_SECONDS),
+            forwarded: &forwarded,
+        };
+        self.in_flight.publish(&mut self.connection, &request)?;
+        let mut response = None;
+        // The response may come before the request is acknowledged.
+        while response.is_none() || !self.in_flight.is_empty() {
+            if let Some(message) = self.next_message().await?
+                && message.topic == self.response_topic
+                && message.properties.correlation_data.as_deref() == Some(&correlation)
+            {
+                response = Some(read(message)?);
+            }
+        }
+        response.ok_or_else(Failure::lost)
+    }
+
+    /// The next change of a key that was asked for. May be abandoned at any point.
+    pub(super) async fn next_change(&mut self) -> Result<Change, Failure> {
+        loop {
+            if let Some(change) = self.changes.pop_front() {
+                return Ok(change);
+            }
+            self.next_message().await?;
+        }
+    }
+
+    /// Takes a packet. A message that is no notification is handed back.
+    async fn next_message(&mut self) -> Result<Option<Message>, Failure> {
+        let incoming = self.connection.next().await?;
+        match incoming.packet(self.connection.version)? {
+            Packet::Publish(publish) => {
+                let Some(message) = self.inbox.accept(&mut self.connection, &publish)? else {
+                    return Ok(None);
+                };
+                let Some(key) = topics::notified_key(&message.topic) else {
+                    return Ok(Some(message));
+                };
+                self.changes.extend(change(key, &message)?);
+            }
+            packet => self.in_flight.handle(&mut self.connection, &packet)?,
+        }
+        match self.in_flight.refusal.take() {
+            Some(refusal) => Err(refusal),
+            None => Ok(None),
+        }
+    }
+}
+
+/// No connection is not what a missing key is: scripts tell them apart.
+fn unreached(failure: Failure) -> Failure {
+    let code = match failure.code {
+        GENERAL => Exit::CONNECT_REFUSED.code(),
+        code => code,
+    };
+    Failure { code, ..failure }
+}
+
+fn pairs(message: &Message) -> impl Iterator<Item = (&str, &str)> {
+    let user = message.properties.user.iter();
+    user.map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+fn read(message: Message) -> Result<Response, Failure> {
+    let headers = ResponseHeaders::read(pairs(&message));
+    if headers.status != Some(DONE) {
+        let status = headers.status.unwrap_or("none");
+        let text = headers.message.unwrap_or_default();
+        let text = format!("the call failed with the status {status} {text}");
+        return Err(Failure::new(PROTOCOL, text.trim_end()));
+    }
+    let version = headers.timestamp.map(str::to_owned);
+    Ok(Response {
+        payload: message.payload,
+        version,
+    })
+}
+
+fn change(key: Vec<u8>, message: &Message) -> Result<Option<Change>, Failure> {
+    let headers = ResponseHeaders::read(pairs(message));
+    let version = headers.timestamp.unwrap_or_default().to_owned();
+    let value = match Notification::parse(&message.payload).map_err(|_| malformed())? {
+        Notification::Set(value) => Some(value.to_vec()),
+        Notification::Delete => None,
+        // Only for registrations that resume, which nobody here asks for.
+        Notification::Gap => return Ok(None),
+    };
+    Ok(Some(Change {
+        key,
+        version,
+        value,
+    }))
+}
+
+impl Response {
+    /// The reply to a command for one key.
+    pub(super) fn reply(&self) -> Result<Reply<'_>, Failure> {
+        match Reply::parse(&self.payload).map_err(|_| malformed())? {
+            Reply::Refused(text) => Err(refused(text)),
+            reply => Ok(reply),
+        }
+    }
+}
+
+/// The store has refused, in these words.
+pub(super) fn refused(text: &str) -> Failure {
+    let exit = match text {
+        "not authorized" => Exit::UNAUTHORIZED.code(),
+        _ => REFUSED,
+    };
+    Failure::new(exit, format!("the state store refused: {text}"))
+}
+
+/// A reply that the protocol does not know.
+pub(super) fn malformed() -> Failure {
+    Failure::new(PROTOCOL, "the state store answered what is no reply")
+}
+
+/// What the process exits with if the store refuses, as for a fencing token that is too low.
+const REFUSED: u8 = 6;
+
+/// How long a response is waited for unless `-W` says.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
