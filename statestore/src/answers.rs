@@ -7,7 +7,9 @@
 use std::collections::VecDeque;
 
 use catena_hlc::Version;
-use catena_types::{Fault, Moment, Reader, Truncated, Writer, invariant, siphash};
+#[cfg(any(test, feature = "validate"))]
+use catena_types::{Fault, invariant};
+use catena_types::{Moment, Reader, Truncated, Writer, siphash};
 
 use crate::limits::{ANSWERS_MAX, SHORT_REPLY_BYTES};
 use crate::{Answer, Identity, Settings};
