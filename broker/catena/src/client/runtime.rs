@@ -25,17 +25,21 @@ pub(crate) fn run(work: impl Future<Output = Result<(), Failure>>, quiet: bool) 
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM. Where signals cannot be watched, it waits for ever.
-pub(crate) async fn interrupt() {
+/// Waits for Ctrl-C or SIGTERM that come from the call on, waited for already or not: a program in
+/// the background would ignore the first otherwise. Where signals cannot be watched, it waits for
+/// ever.
+pub(crate) fn interrupt() -> impl Future<Output = ()> {
     let watched = signal(SignalKind::interrupt()).and_then(|interrupt| {
         let terminate = signal(SignalKind::terminate())?;
         Ok((interrupt, terminate))
     });
-    match watched {
-        Ok((mut interrupt, mut terminate)) => tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        },
-        Err(_) => std::future::pending().await,
+    async move {
+        match watched {
+            Ok((mut interrupt, mut terminate)) => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            Err(_) => std::future::pending().await,
+        }
     }
 }

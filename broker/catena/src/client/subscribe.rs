@@ -95,7 +95,11 @@ async fn subscribe(args: &SubArgs) -> Result<(), Failure> {
         check_filter(filter)?;
     }
     let printer = Printer::new(&args.output, args.session.quiet)?;
-    let mut connection = Connection::open(&args.session).await?;
+    let mut interrupted = std::pin::pin!(runtime::interrupt());
+    let mut connection = tokio::select! {
+        connection = Connection::open(&args.session) => connection?,
+        () = &mut interrupted => return Ok(()),
+    };
     let mut receiver = Receiver {
         args,
         filters,
@@ -107,7 +111,7 @@ async fn subscribe(args: &SubArgs) -> Result<(), Failure> {
     };
     let ended = tokio::select! {
         result = receiver.receive(&mut connection) => result,
-        () = runtime::interrupt() => Ok(()),
+        () = &mut interrupted => Ok(()),
         () = timeout(args.timeout) => Err(Failure::new(TIMED_OUT, "timed out")),
     };
     receiver.printer.flush()?;
