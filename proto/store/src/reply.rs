@@ -2,8 +2,6 @@
 //!
 //! Clients compare the short ones as whole byte strings: nothing may be added to them.
 
-use std::io::Write as _;
-
 use catena_hlc::Version;
 
 use crate::resp3::{Item, Malformed, Reader, write_array, write_bytes, write_signed};
@@ -17,6 +15,9 @@ pub const LIVES_FOREVER: i64 = -1;
 
 /// How long a key lives on that does not exist.
 pub const LIVES_NOT: i64 = -2;
+
+/// The text of a version: 15 and 5 digits, two colons and the node.
+const VERSION_BYTES: usize = 22 + NODE.len();
 
 /// The names of what this server can do beyond the published protocol.
 pub const FEATURES: &[&str] = &["cas", "mget", "multi", "pttl", "incrby", "resume"];
@@ -137,12 +138,9 @@ pub fn version(out: &mut Vec<u8>, version: Option<Version>) {
     let Some(version) = version else {
         return null(out);
     };
-    let mut text = [0u8; 64];
-    let mut room = text.as_mut_slice();
-    // 15 digits, 5 digits, two colons and the node fit well.
-    let _ = write!(room, "{}", version.stamp(NODE));
-    let left = room.len();
-    write_bytes(out, &text[..text.len() - left]);
+    let mut text = Vec::with_capacity(VERSION_BYTES);
+    version.stamp(NODE).write(&mut text);
+    write_bytes(out, &text);
 }
 
 /// Appends the reply of a group of which nothing was done because of the write at `index`, counted

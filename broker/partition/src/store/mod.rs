@@ -78,7 +78,6 @@ impl Store {
         let time = context.time;
         self.payload.clear();
         self.told.clear();
-        self.properties.clear();
         let version = match request.unsupported_version {
             Some(_) => None,
             None => self.carry_out(context, Now { time, wall }, request)?,
@@ -116,9 +115,6 @@ impl Store {
         wall: Millis,
     ) -> Result<(), Fault> {
         let time = context.time;
-        if self.next_deadline().is_none_or(|deadline| deadline > time) {
-            return Ok(());
-        }
         self.told.clear();
         self.machine.tick(Now { time, wall }, &mut self.told)?;
         self.tell(context, topics)
@@ -196,7 +192,7 @@ impl Store {
         Ok(answer.version)
     }
 
-    /// Queues the notifications of this entry.
+    /// Queues the notifications of this entry. Leaves the scratch for properties empty.
     fn tell(&mut self, context: &mut Context<'_>, topics: &mut Topics) -> Result<(), Fault> {
         for notified in self.told.iter() {
             let session = SessionId::from_packed(notified.client.number());

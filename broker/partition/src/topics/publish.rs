@@ -39,6 +39,7 @@ impl Topics {
         let mut set =
             RecipientSet::new(placed.collect(), groups.collect(), list.ids.clone().into());
         let is_foreign = settings.placement.partition_of(topic) != settings.id;
+        let epoch = self.epoch_of(is_foreign);
         // Groups that match exactly, and sessions that never had to do with this partition, are
         // known only where the topic belongs.
         set.is_complete = !is_foreign
@@ -55,11 +56,7 @@ impl Topics {
         };
         let old = std::mem::replace(&mut topic.set, set);
         topic.is_foreign = is_foreign;
-        topic.epoch = if is_foreign {
-            self.foreign_epoch
-        } else {
-            self.epoch
-        };
+        topic.epoch = epoch;
         self.sets.release(old)
     }
 
@@ -166,12 +163,7 @@ impl Topics {
             }
         }
         for at in 0..groups {
-            let name = self
-                .sets
-                .at(set)
-                .and_then(|set| set.groups.get(at).copied());
-            let group = name.and_then(|name| self.groups.living(name));
-            if let Some(group) = group {
+            if let Some(group) = self.group_at(set, at) {
                 self.give_to_group(context, group, index, set, publish, &mut stored)?;
             }
         }

@@ -42,12 +42,7 @@ impl Topics {
             self.push_to_set(stamp, expiry(publish, now), index, set, publish);
         }
         for at in 0..groups {
-            let name = self
-                .sets
-                .at(set)
-                .and_then(|set| set.groups.get(at).copied());
-            let group = name.and_then(|name| self.groups.living(name));
-            if let Some(group) = group {
+            if let Some(group) = self.group_at(set, at) {
                 let order = PushOrder {
                     topic: index,
                     stamp,

@@ -7,12 +7,12 @@ use super::attached::Attached;
 use super::groups::Groups;
 use super::limits::{CACHED_TOPICS_SHARE, ENTRY_BYTES};
 use super::messages::{MessageIndex, Messages};
-use super::names::{Names, Topic, TopicIndex};
+use super::names::{Names, TopicIndex};
 use super::outward::Outward;
 use super::queue::{QueueEntry, Source};
 use super::replay::Replays;
 use super::retained::Retained;
-use super::sets::{NONE, Sets};
+use super::sets::{NONE, SetIndex, Sets};
 use crate::partition::Context;
 use crate::{AttachmentIndex, QueueStrategy, Settings, Stats};
 
@@ -67,12 +67,14 @@ impl Topics {
             return false;
         };
         let topic = self.names.at(index);
-        topic.is_some_and(|topic| topic.set != NONE && topic.epoch == self.epoch_of(topic))
+        topic.is_some_and(|topic| {
+            topic.set != NONE && topic.epoch == self.epoch_of(topic.is_foreign)
+        })
     }
 
-    /// The epoch that a match of the topic has to be of.
-    pub(super) fn epoch_of(&self, topic: &Topic) -> u32 {
-        if topic.is_foreign {
+    /// The epoch that a match of a topic of this or another partition has to be of.
+    pub(super) fn epoch_of(&self, is_foreign: bool) -> u32 {
+        if is_foreign {
             self.foreign_epoch
         } else {
             self.epoch
@@ -93,6 +95,12 @@ impl Topics {
         self.names
             .next_forgettable()
             .map(|topic| (&*topic.name).into())
+    }
+
+    /// The share group at a place of a set, if it has not gone.
+    pub(super) fn group_at(&self, set: SetIndex, at: usize) -> Option<u32> {
+        let name = *self.sets.at(set)?.groups.get(at)?;
+        self.groups.living(name)
     }
 
     /// Lets a frontend take again from a queue that it had refused to take from.
