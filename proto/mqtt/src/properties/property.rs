@@ -76,23 +76,6 @@ impl<'a> Property<'a> {
     /// # Errors
     /// What cannot be expressed. `out` is unchanged then.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), crate::EncodeError> {
-        // Those of every response of the state store go the short way.
-        let start = out.len();
-        let is_written = match self {
-            Self::CorrelationData(bytes) => {
-                out.push(self.id());
-                write_short(bytes, out)
-            }
-            Self::UserProperty(name, value) => {
-                out.push(self.id());
-                write_short(name.as_bytes(), out) && write_short(value.as_bytes(), out)
-            }
-            _ => false,
-        };
-        if is_written {
-            return Ok(());
-        }
-        out.truncate(start);
         let write = |sink: &mut dyn Sink| self.write(sink);
         out.reserve(crate::writer::Size::of(&write)?);
         write(out);
