@@ -7,6 +7,12 @@ use super::failure::{Failure, GENERAL};
 
 /// Runs a client to its end and tells what to exit with.
 pub(crate) fn run(work: impl Future<Output = Result<(), Failure>>, quiet: bool) -> u8 {
+    run_for_code(async { work.await.map(|()| 0) }, quiet)
+}
+
+/// Runs a client to its end and tells what to exit with: what the client says, or that of its
+/// failure.
+pub(crate) fn run_for_code(work: impl Future<Output = Result<u8, Failure>>, quiet: bool) -> u8 {
     let result = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(work);
@@ -20,7 +26,7 @@ pub(crate) fn run(work: impl Future<Output = Result<(), Failure>>, quiet: bool) 
         )),
     };
     match result {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(failure) => failure.report(quiet),
     }
 }

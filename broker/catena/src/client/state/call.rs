@@ -92,11 +92,28 @@ impl Caller {
         payload: &[u8],
         fencing_token: Option<&str>,
     ) -> Result<Response, Failure> {
-        self.requests += 1;
-        let correlation = self.requests.to_be_bytes();
+        let number = self.send(payload, fencing_token)?;
+        let mut response = None;
+        // The response may come before the request is acknowledged.
+        while response.is_none() || !self.in_flight.is_empty() {
+            match self.next_message().await? {
+                Some((of, answer)) if of == number => response = Some(answer),
+                _ => {}
+            }
+        }
+        response.ok_or_else(Failure::lost)
+    }
+
+    /// Sends a request and gives its number, which its response has. Numbers begin at 1.
+    pub(super) fn send(
+        &mut self,
+        payload: &[u8],
+        fencing_token: Option<&str>,
+    ) -> Result<u64, Failure> {
+        let number = self.requests + 1;
         let mut forwarded = Vec::new();
         Property::ResponseTopic(&self.response_topic).encode(&mut forwarded)?;
-        Property::CorrelationData(&correlation).encode(&mut forwarded)?;
+        Property::CorrelationData(&number.to_be_bytes()).encode(&mut forwarded)?;
         let timestamp = format!("{:015}:00000:catena", clock::wall().as_millis());
         Property::UserProperty(names::TIMESTAMP, &timestamp).encode(&mut forwarded)?;
         if let Some(token) = fencing_token {
@@ -111,17 +128,8 @@ impl Caller {
             forwarded: &forwarded,
         };
         self.in_flight.publish(&mut self.connection, &request)?;
-        let mut response = None;
-        // The response may come before the request is acknowledged.
-        while response.is_none() || !self.in_flight.is_empty() {
-            if let Some(message) = self.next_message().await?
-                && message.topic == self.response_topic
-                && message.properties.correlation_data.as_deref() == Some(&correlation)
-            {
-                response = Some(read(message)?);
-            }
-        }
-        response.ok_or_else(Failure::lost)
+        self.requests = number;
+        Ok(number)
     }
 
     /// The next change of a key that was asked for. May be abandoned at any point.
@@ -134,25 +142,39 @@ impl Caller {
         }
     }
 
-    /// Takes a packet. A message that is no notification is handed back.
-    async fn next_message(&mut self) -> Result<Option<Message>, Failure> {
+    /// Takes a packet. A response is handed back, with the number of its request.
+    async fn next_message(&mut self) -> Result<Option<(u64, Response)>, Failure> {
         let incoming = self.connection.next().await?;
+        let mut answered = None;
         match incoming.packet(self.connection.version)? {
             Packet::Publish(publish) => {
                 let Some(message) = self.inbox.accept(&mut self.connection, &publish)? else {
                     return Ok(None);
                 };
-                let Some(key) = topics::notified_key(&message.topic) else {
-                    return Ok(Some(message));
-                };
-                self.changes.extend(change(key, &message)?);
+                match topics::notified_key(&message.topic) {
+                    Some(key) => self.changes.extend(change(key, &message)?),
+                    None => answered = self.answered(message)?,
+                }
             }
             packet => self.in_flight.handle(&mut self.connection, &packet)?,
         }
         match self.in_flight.refusal.take() {
             Some(refusal) => Err(refusal),
-            None => Ok(None),
+            None => Ok(answered),
         }
+    }
+
+    /// What a message answers, if anything that was asked here.
+    fn answered(&self, message: Message) -> Result<Option<(u64, Response)>, Failure> {
+        let correlation = message.properties.correlation_data.as_deref();
+        let number = correlation.and_then(|data| data.try_into().ok());
+        let Some(number) = number.map(u64::from_be_bytes) else {
+            return Ok(None);
+        };
+        if message.topic != self.response_topic || !(1..=self.requests).contains(&number) {
+            return Ok(None);
+        }
+        Ok(Some((number, read(message)?)))
     }
 }
 

@@ -1,24 +1,22 @@
-//! `catena state scan` and `catena state watch`: many keys, and changes as they come.
+//! `catena state scan`: lists keys, a page at a time.
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
-use catena_store::{Answer, Command, KeyNotify, Page, Registration, Reply, Scan};
+use catena_store::{Answer, Command, Page, Reply, Scan};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::super::failure::{Failure, TIMED_OUT};
-use super::super::publish::seconds;
+use super::super::failure::Failure;
 use super::super::runtime;
 use super::super::session::SessionArgs;
-use super::super::subscribe::timeout;
-use super::call::{Caller, Change, malformed, refused};
+use super::call::{Caller, malformed, refused};
+use super::encoded;
 use super::show::{ShowArgs, object, print};
-use super::{encoded, key};
 
 /// List keys
 #[derive(Args, Clone, Debug)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct ScanArgs {
     /// Which keys: * stands for any bytes, ? for one, [0-9] for one of these
     #[arg(default_value = "*")]
@@ -34,26 +32,11 @@ pub(super) struct ScanArgs {
     pub(super) session: SessionArgs,
 }
 
-/// Print changes of keys as they come
-#[derive(Args, Clone, Debug)]
-#[command(disable_help_flag = true, disable_version_flag = true)]
-pub(super) struct WatchArgs {
-    /// The keys
-    #[arg(id = "state_key", value_name = "KEY", required = true, value_parser = key)]
-    key: Vec<String>,
-    /// Stop after this many changes
-    #[arg(short = 'C', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
-    /// Stop after this many seconds
-    #[arg(short = 'W', value_name = "SECONDS", value_parser = seconds)]
-    timeout: Option<Duration>,
-    /// How to print.
-    #[command(flatten)]
-    show: ShowArgs,
-    /// How to connect.
-    #[command(flatten)]
-    pub(super) session: SessionArgs,
-}
+const EXAMPLES: &str = "\
+Examples:
+  catena state scan
+  catena state scan 'recipe/*' --values --json
+  catena state scan 'line-[0-9]/*' | wc -l";
 
 pub(super) async fn scan(args: &ScanArgs) -> Result<(), Failure> {
     let mut caller = Caller::open(&args.session, false).await?;
@@ -127,58 +110,4 @@ async fn entry(args: &ScanArgs, caller: &mut Caller, key: &[u8]) -> Result<bool,
     line.extend(show.text(value));
     line.push(b'\n');
     print(&line)
-}
-
-pub(super) async fn watch(args: &WatchArgs) -> Result<(), Failure> {
-    let mut caller = Caller::open(&args.session, true).await?;
-    let ended = tokio::select! {
-        result = follow(args, &mut caller) => result,
-        () = runtime::interrupt() => Ok(()),
-        () = timeout(args.timeout) => Err(Failure::new(TIMED_OUT, "timed out")),
-    };
-    match ended {
-        Err(failure) if failure.code != TIMED_OUT => Err(failure),
-        ended => caller.connection.close().await.and(ended),
-    }
-}
-
-async fn follow(args: &WatchArgs, caller: &mut Caller) -> Result<(), Failure> {
-    for key in &args.key {
-        let request = Command::KeyNotify(KeyNotify {
-            key: key.as_bytes(),
-            registration: Registration::Start,
-        });
-        caller.ask(&encoded(&request), None).await?.reply()?;
-    }
-    caller.connection.tell("watches", &args.key.join(", "));
-    let mut left = args.count;
-    while left != Some(0) {
-        let change = caller.next_change().await?;
-        if !print(&line(args.show, &change))? {
-            break;
-        }
-        left = left.map(|left| left - 1);
-    }
-    Ok(())
-}
-
-/// A change as a line: SET or DELETE, the version, the key, and the value if there is one.
-fn line(show: ShowArgs, change: &Change) -> Vec<u8> {
-    let operation = if change.value.is_some() {
-        "SET"
-    } else {
-        "DELETE"
-    };
-    let value = change.value.as_deref();
-    if show.json {
-        return object(&change.key, value, Some(&change.version), Some(operation));
-    }
-    let mut line = format!("{operation} {} ", change.version).into_bytes();
-    line.extend(show.text(&change.key));
-    if let Some(value) = value {
-        line.push(b' ');
-        line.extend(show.text(value));
-    }
-    line.push(b'\n');
-    line
 }
