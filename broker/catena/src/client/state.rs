@@ -2,7 +2,12 @@
 
 mod args;
 mod call;
+mod entry;
+mod export;
+mod import;
+mod lines;
 mod lock;
+mod progress;
 mod scan;
 mod show;
 mod watch;
@@ -39,6 +44,8 @@ pub fn run(args: &StateArgs) -> u8 {
         StateCommand::Scan(args) => runtime::run(scan::scan(args), args.session.quiet),
         StateCommand::Watch(args) => runtime::run(watch::watch(args), args.session.quiet),
         StateCommand::Lock(args) => lock::execute(args),
+        StateCommand::Export(args) => runtime::run(export::export(args), args.session.quiet),
+        StateCommand::Import(args) => runtime::run(import::import(args), args.session.quiet),
     }
 }
 

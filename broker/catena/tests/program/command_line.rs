@@ -11,6 +11,7 @@ fn help_tells_what_there_is() {
         ("check", vec!["check", "--help"]),
         ("config-show", vec!["config", "show", "--help"]),
         ("passwd", vec!["passwd", "--help"]),
+        ("state", vec!["state", "--help"]),
         ("completions", vec!["completions", "--help"]),
         ("man", vec!["man", "--help"]),
     ] {
@@ -65,7 +66,9 @@ fn completions_and_manual_pages_name_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let told = catena(folder.path(), ["completions", shell]);
         assert_eq!(told.code, Some(0));
-        assert!(told.out.contains("passwd"), "{shell}");
+        for word in ["passwd", "export", "if-absent", "failure-code"] {
+            assert!(told.out.contains(word), "{shell}: {word}");
+        }
     }
     assert!(catena(folder.path(), ["man"]).out.contains(".TH catena 1"));
     assert_eq!(catena(folder.path(), ["man", "pages"]).code, Some(0));
@@ -74,6 +77,9 @@ fn completions_and_manual_pages_name_every_command() {
         "catena-check.1",
         "catena-config-show.1",
         "catena-passwd.1",
+        "catena-state-get.1",
+        "catena-state-lock.1",
+        "catena-state-import.1",
     ] {
         assert!(folder.path().join("pages").join(page).exists(), "{page}");
     }

@@ -15,3 +15,4 @@ mod reference;
 mod serving;
 mod signals;
 mod state;
+mod transfer;

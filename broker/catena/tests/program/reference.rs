@@ -1,9 +1,10 @@
-//! `docs/reference/configuration.md` tells what the program does.
+//! `docs/reference/configuration.md` and `cli-state.md` tell what the program does.
 
 use std::collections::BTreeSet;
 
 use catena_resources::Configuration;
 
+const STATE_PAGE: &str = include_str!("../../../../docs/reference/cli-state.md");
 const PAGE: &str = include_str!("../../../../docs/reference/configuration.md");
 
 #[test]
@@ -31,6 +32,38 @@ fn every_variable_stands_on_the_page_with_its_flag() {
         })
         .collect();
     assert_eq!(rows("| Flag"), expected);
+}
+
+/// The flags that all clients have stand on a page of their own.
+#[test]
+fn every_command_of_the_store_has_examples_and_its_flags_on_the_page() {
+    let tree = catena::cli::Cli::tree();
+    let state = tree.find_subcommand("state").unwrap();
+    let general: BTreeSet<_> = tree
+        .find_subcommand("rr")
+        .unwrap()
+        .get_arguments()
+        .collect();
+    let is_own = |flag: &clap::Arg| !general.iter().any(|it| it.get_long() == flag.get_long());
+    let mut count = 0;
+    for command in state.get_subcommands() {
+        let name = command.get_name();
+        let examples = command.get_after_help().unwrap().to_string();
+        let expected = format!("Examples:\n  catena state {name}");
+        assert!(examples.contains(&expected), "{name}");
+        assert!(STATE_PAGE.contains(&format!("\n| `{name} ")), "{name}");
+        for flag in command.get_arguments().filter(|flag| is_own(flag)) {
+            let Some(long) = flag.get_long() else {
+                continue;
+            };
+            assert!(
+                STATE_PAGE.contains(&format!("`--{long}")),
+                "{name} --{long}"
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
 }
 
 /// The first two columns of the tables that begin so.

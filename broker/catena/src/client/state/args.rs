@@ -11,6 +11,8 @@ use clap::{Args, Subcommand};
 use super::super::failure::Failure;
 use super::super::publish::seconds;
 use super::super::session::SessionArgs;
+use super::export::ExportArgs;
+use super::import::ImportArgs;
 use super::lock::LockArgs;
 use super::scan::ScanArgs;
 use super::show::ShowArgs;
@@ -32,6 +34,8 @@ Examples:
   catena state scan 'recipe/*' --values --json
   catena state watch recipe/7 -C 1
   catena state lock nightly -- ./backup.sh
+  catena state export 'recipe/*' > recipes.jsonl
+  catena state import recipes.jsonl --if-absent
 
 Exit codes: 0 done, 1 no such key or a condition that is not met, 2 wrong flags, 3 no
 connection, 4 not authorized, 6 refused by the store, 9 a lock was lost, 27 timed out,
@@ -46,6 +50,8 @@ pub(super) enum StateCommand {
     Scan(ScanArgs),
     Watch(WatchArgs),
     Lock(LockArgs),
+    Export(ExportArgs),
+    Import(ImportArgs),
 }
 
 /// Print the value of a key

@@ -96,7 +96,7 @@ impl Caller {
         let mut response = None;
         // The response may come before the request is acknowledged.
         while response.is_none() || !self.in_flight.is_empty() {
-            match self.next_message().await? {
+            match self.step().await? {
                 Some((of, answer)) if of == number => response = Some(answer),
                 _ => {}
             }
@@ -132,18 +132,24 @@ impl Caller {
         Ok(number)
     }
 
+    /// Whether another request may be sent before all responses have come.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight.has_room(&self.connection)
+    }
+
     /// The next change of a key that was asked for. May be abandoned at any point.
     pub(super) async fn next_change(&mut self) -> Result<Change, Failure> {
         loop {
             if let Some(change) = self.changes.pop_front() {
                 return Ok(change);
             }
-            self.next_message().await?;
+            self.step().await?;
         }
     }
 
-    /// Takes a packet. A response is handed back, with the number of its request.
-    async fn next_message(&mut self) -> Result<Option<(u64, Response)>, Failure> {
+    /// Takes a packet. A response is handed back, with the number of its request. May be abandoned
+    /// at any point.
+    pub(super) async fn step(&mut self) -> Result<Option<(u64, Response)>, Failure> {
         let incoming = self.connection.next().await?;
         let mut answered = None;
         match incoming.packet(self.connection.version)? {

@@ -4,13 +4,13 @@ use std::io::IsTerminal;
 
 use catena_store::{Answer, Command, Page, Reply, Scan};
 use clap::Args;
-use indicatif::ProgressBar;
 
 use super::super::failure::Failure;
 use super::super::runtime;
 use super::super::session::SessionArgs;
 use super::call::{Caller, malformed, refused};
 use super::encoded;
+use super::progress::Progress;
 use super::show::{ShowArgs, object, print};
 
 /// List keys
@@ -40,48 +40,56 @@ Examples:
 
 pub(super) async fn scan(args: &ScanArgs) -> Result<(), Failure> {
     let mut caller = Caller::open(&args.session, false).await?;
-    let bar = std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
-    let bar = bar.then(ProgressBar::new_spinner);
+    // On the terminal that shows the keys, it would stand between them.
+    let progress = Progress::of_keys(args.session.quiet || std::io::stdout().is_terminal());
     let result = tokio::select! {
-        result = pages(args, &mut caller, bar.as_ref()) => result,
+        result = pages(args, &mut caller, &progress) => result,
         () = runtime::interrupt() => Ok(()),
     };
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
+    drop(progress);
     result?;
     caller.connection.close().await
 }
 
-async fn pages(
-    args: &ScanArgs,
-    caller: &mut Caller,
-    bar: Option<&ProgressBar>,
-) -> Result<(), Failure> {
+async fn pages(args: &ScanArgs, caller: &mut Caller, progress: &Progress) -> Result<(), Failure> {
     let mut token: Option<Vec<u8>> = None;
     loop {
-        let request = Command::Scan(Scan {
-            pattern: args.pattern.as_bytes(),
-            token: token.as_deref(),
-        });
-        let response = caller.ask(&encoded(&request), None).await?;
-        let page = match Page::parse(&response.payload).map_err(|_| malformed())? {
-            Answer::Done(page) => page,
-            Answer::Refused(text) => return Err(refused(text)),
-        };
-        for key in page.keys.iter() {
+        let page = next_page(caller, args.pattern.as_bytes(), token.as_deref()).await?;
+        for key in &page.keys {
             if !entry(args, caller, key).await? {
                 return Ok(());
             }
-            if let Some(bar) = bar {
-                bar.inc(1);
-                bar.set_message(format!("{} keys", bar.position()));
-            }
+            progress.key();
         }
-        token = page.token.map(<[u8]>::to_vec);
+        token = page.token;
         if token.is_none() {
             return Ok(());
         }
+    }
+}
+
+/// A page of keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct OwnedPage {
+    pub(super) keys: Vec<Vec<u8>>,
+    /// Where the next page begins; absent on the last.
+    pub(super) token: Option<Vec<u8>>,
+}
+
+/// Asks for the page of keys that begins at the token.
+pub(super) async fn next_page(
+    caller: &mut Caller,
+    pattern: &[u8],
+    token: Option<&[u8]>,
+) -> Result<OwnedPage, Failure> {
+    let request = Command::Scan(Scan { pattern, token });
+    let response = caller.ask(&encoded(&request), None).await?;
+    match Page::parse(&response.payload).map_err(|_| malformed())? {
+        Answer::Done(page) => Ok(OwnedPage {
+            keys: page.keys.iter().map(<[u8]>::to_vec).collect(),
+            token: page.token.map(<[u8]>::to_vec),
+        }),
+        Answer::Refused(text) => Err(refused(text)),
     }
 }
 
