@@ -204,6 +204,7 @@ fn extension(broker: &BrokerSettings, out: &mut Settings<'_>) {
         "catena.sharedSubscriptionStrategy",
         broker.shared_subscription_strategy,
     );
+    out.spec("catena.reasonStrings", switch(broker.reason_strings));
     let interval = match broker.system_topics {
         SystemTopics::Disabled => None,
         SystemTopics::Every(seconds) => Some(seconds),

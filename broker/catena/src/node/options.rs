@@ -237,6 +237,7 @@ fn settings(broker: &BrokerSettings) -> Settings {
             MaximumQos::ExactlyOnce => Qos::ExactlyOnce,
         },
         retain_available: limits.retain_available,
+        reason_strings: broker.reason_strings,
         filters_per_subscribe: limits.filters_per_subscribe.to_u32(),
         topic_alias_maximum: limits.topic_alias_maximum.to_u16(),
         session_expiry_seconds_max: limits.session_expiry_seconds.to_u32(),

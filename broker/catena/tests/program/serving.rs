@@ -56,6 +56,22 @@ fn system_topics_are_retained_unless_they_are_off() {
 }
 
 #[test]
+fn refusals_are_explained_to_those_who_want_it() {
+    let folder = tempdir().unwrap();
+    let explained = ["--set", "spec.catena.reasonStrings=Enabled"];
+    for (flags, has_words) in [(&explained[..], true), (&[], false)] {
+        let broker = Broker::start(folder.path(), flags);
+        let (mut client, _) = Client::connect(broker.address, None);
+        // A packet of the reserved type 0.
+        client.send(0x00, b"");
+        let (first, body) = client.receive().unwrap();
+        assert_eq!((first, body[0]), (0xE0, 0x82));
+        // A Reason String [MQTT-3.14.2.2.3].
+        assert_eq!(body.get(2) == Some(&0x1F), has_words, "{body:?}");
+    }
+}
+
+#[test]
 fn passwords_are_asked_for() {
     let folder = tempdir().unwrap();
     assert_eq!(

@@ -30,6 +30,10 @@ pub(crate) fn read(mut fields: Fields<'_>, settings: &mut BrokerSettings, report
     if let Some(field) = fields.take("sharedSubscriptionStrategy") {
         field.set_choice(&mut settings.shared_subscription_strategy, report);
     }
+    if let Some(field) = fields.take("reasonStrings") {
+        let mode = field.choice(report);
+        settings.reason_strings = mode == Some(Switch::Enabled);
+    }
     if let Some(field) = fields.take("adminAddress") {
         admin(&field, settings, report);
     }

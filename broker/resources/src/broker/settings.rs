@@ -31,6 +31,8 @@ pub struct BrokerSettings {
     pub subscriber_queue: SubscriberQueue,
     /// Who of a share group gets a message (`spec.catena.sharedSubscriptionStrategy`).
     pub shared_subscription_strategy: SharedSubscriptionStrategy,
+    /// Whether refusals are explained in a Reason String (`spec.catena.reasonStrings`).
+    pub reason_strings: bool,
     /// Topics under `$SYS` (`spec.catena.systemTopics`).
     pub system_topics: SystemTopics,
     /// Where clients may connect without authentication (`spec.catena.anonymous`).
