@@ -66,7 +66,7 @@ fn refusals_are_explained_to_those_who_want_it() {
         client.send(0x00, b"");
         let (first, body) = client.receive().unwrap();
         assert_eq!((first, body[0]), (0xE0, 0x82));
-        // A Reason String [MQTT-3.14.2.2.3].
+        // A Reason String (section 3.14.2.2.3).
         assert_eq!(body.get(2) == Some(&0x1F), has_words, "{body:?}");
     }
 }
