@@ -19,7 +19,7 @@ pub struct BenchArgs {
     /// What to measure
     #[arg(value_enum)]
     pub scenario: Scenario,
-    /// Publishers [default: 50; 1 in fan-out]
+    /// Publishers; clients that ask (state, state-expiry) [default: 50; 1 in fan-out]
     #[arg(long, value_name = "COUNT", value_parser = positive)]
     pub publishers: Option<u32>,
     /// Subscribers [default: 1 in fan-in, 200 in fan-out, 5 in shared, else as many as publishers]
@@ -31,7 +31,16 @@ pub struct BenchArgs {
     /// Wildcard filters (wildcards)
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = positive)]
     pub filters: u32,
-    /// Bytes of payload, at least 16
+    /// Keys of the state store (state, state-expiry) [default: 10000; 1000000]
+    #[arg(long, value_name = "COUNT", value_parser = positive)]
+    pub keys: Option<u32>,
+    /// What is asked of the state store (state)
+    #[arg(long, value_enum, default_value = "mixed")]
+    pub mix: Mix,
+    /// Seconds from the first key to the moment at which all expire (state-expiry)
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub expire_after: Duration,
+    /// Bytes of payload, at least 16; of values of the state store
     #[arg(long, value_name = "BYTES", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
     pub payload: u32,
@@ -48,10 +57,11 @@ pub struct BenchArgs {
     #[arg(value_parser = crate::client::version)]
     pub version: Version,
     /// Messages a second of all publishers together, sent on time whatever the broker does
-    /// [default: as fast as --window allows; 5000 in latency]
+    /// [default: as fast as --window allows; 5000 in latency, 1000 in state-expiry]
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub rate: Option<u32>,
-    /// Messages of a publisher under way at most; connections being opened at most (connect)
+    /// Messages or requests of a publisher under way at most; connections being opened at most
+    /// (connect)
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = positive)]
     pub window: u32,
     /// Messages of QoS 1 and 2 that a subscriber lets be on their way to it, 1 to 65535 (MQTT 5)
@@ -107,6 +117,21 @@ pub enum Scenario {
     Retained,
     /// Many wildcard filters, each message matching one of them
     Wildcards,
+    /// Clients that set and get keys of the state store
+    State,
+    /// Keys that expire all at once, and how long a client waits meanwhile
+    StateExpiry,
+}
+
+/// What is asked of the state store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mix {
+    /// Set values
+    Set,
+    /// Get values
+    Get,
+    /// Get nine times of ten, else set
+    Mixed,
 }
 
 impl Scenario {
@@ -123,6 +148,8 @@ impl Scenario {
             Self::Offline => "offline",
             Self::Retained => "retained",
             Self::Wildcards => "wildcards",
+            Self::State => "state",
+            Self::StateExpiry => "state-expiry",
         }
     }
 }
@@ -157,10 +184,20 @@ impl BenchArgs {
         self.messages.unwrap_or(100_000)
     }
 
+    /// The number of keys of the state store.
+    pub(crate) fn key_count(&self) -> u32 {
+        let default = match self.scenario {
+            Scenario::StateExpiry => 1_000_000,
+            _ => 10_000,
+        };
+        self.keys.unwrap_or(default)
+    }
+
     /// The rate of an open loop.
     pub(crate) fn open_rate(&self) -> Option<u32> {
         match self.scenario {
             Scenario::Latency => Some(self.rate.unwrap_or(5_000)),
+            Scenario::StateExpiry => Some(self.rate.unwrap_or(1_000)),
             _ => self.rate,
         }
     }
@@ -176,6 +213,10 @@ impl BenchArgs {
         }
         if self.receive_maximum.is_some() && self.version != Version::V5 {
             return Err(Failure::usage("--receive-maximum needs MQTT 5"));
+        }
+        let asks = matches!(self.scenario, Scenario::State | Scenario::StateExpiry);
+        if asks && self.version != Version::V5 {
+            return Err(Failure::usage("the state store needs MQTT 5"));
         }
         let stores = matches!(self.scenario, Scenario::Offline | Scenario::Retained);
         if stores && self.rate.is_some() {

@@ -5,8 +5,9 @@
 //! carries these, so that loss, duplicates and reordering are counted, not assumed. In an open
 //! loop, latency runs from the moment at which a message was due, not at which it left.
 //!
-//! Start reading at `traffic`, the loop of all scenarios in which publishers and subscribers meet;
-//! `fleet` has the connections, `tally` the counting.
+//! Start reading at `traffic`, the loop of all scenarios in which publishers and subscribers meet,
+//! and `state`, the loop of those that ask the state store; `fleet` has the connections, `tally`
+//! the counting.
 
 mod args;
 mod connect;
@@ -20,6 +21,7 @@ mod receiver;
 mod report;
 mod retained;
 mod run;
+mod state;
 mod stored;
 mod tally;
 mod traffic;

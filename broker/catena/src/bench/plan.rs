@@ -38,7 +38,9 @@ impl Plan {
             | Scenario::Latency
             | Scenario::Connect
             | Scenario::Offline
-            | Scenario::Retained => Self::pairs(publishers, base),
+            | Scenario::Retained
+            | Scenario::State
+            | Scenario::StateExpiry => Self::pairs(publishers, base),
         }
     }
 

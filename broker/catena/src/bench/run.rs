@@ -6,7 +6,7 @@ use catena_mqtt::Version;
 
 use super::args::{BenchArgs, Scenario};
 use super::report::Report;
-use super::{connect, offline, retained, traffic};
+use super::{connect, offline, retained, state, traffic};
 use crate::client::Failure;
 use crate::clock;
 
@@ -46,6 +46,8 @@ fn measure(args: &BenchArgs) -> Result<Report, Failure> {
         Scenario::Connect => connect::run(args, &tag, &mut report)?,
         Scenario::Offline => offline::run(args, &tag, &mut report)?,
         Scenario::Retained => retained::run(args, &tag, &mut report)?,
+        Scenario::State => state::run(args, &tag, &mut report)?,
+        Scenario::StateExpiry => state::expiry::run(args, &tag, &mut report)?,
         Scenario::P2p
         | Scenario::FanIn
         | Scenario::FanOut

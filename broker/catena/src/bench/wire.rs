@@ -23,7 +23,7 @@ impl Stamp {
         sequence: u32::MAX,
     };
 
-    fn bytes(self) -> [u8; STAMP_BYTES] {
+    pub(crate) fn bytes(self) -> [u8; STAMP_BYTES] {
         let due = u128::from(self.due_ns) << 64;
         let publisher = u128::from(self.publisher) << 32;
         (due | publisher | u128::from(self.sequence)).to_be_bytes()

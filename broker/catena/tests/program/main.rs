@@ -7,6 +7,7 @@ mod command_line;
 mod documents;
 mod guides;
 mod limits;
+mod load;
 mod lock;
 mod metrics;
 mod passwords;
