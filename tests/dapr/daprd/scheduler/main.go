@@ -1,0 +1,6 @@
+// Command scheduler is Dapr's own, built from its module because it is in no package registry.
+package main
+
+import "github.com/dapr/dapr/cmd/scheduler/app"
+
+func main() { app.Run() }

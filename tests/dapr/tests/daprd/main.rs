@@ -1,0 +1,3 @@
+//! `catena-dapr` as applications see it: through Dapr's own sidecar.
+
+mod builtin;
