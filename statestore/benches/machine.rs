@@ -16,7 +16,7 @@ use catena_store::{
 use catena_types::Moment;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const KEYS: u64 = 1_000_000;
 const WALL: u64 = 1_696_374_425_000;

@@ -183,6 +183,20 @@ impl Broker {
         kib.expect("resident memory") * 1_024
     }
 
+    /// Waits until resident memory is at most so many bytes. The allocator returns what was freed
+    /// step by step, over ten seconds.
+    #[track_caller]
+    pub fn await_resident_bytes(&self, bytes_max: u64) {
+        let waiting = Waiting::start();
+        loop {
+            let bytes = self.resident_bytes();
+            if bytes <= bytes_max {
+                return;
+            }
+            assert!(waiting.goes_on(), "{bytes} bytes stay above {bytes_max}");
+        }
+    }
+
     /// Files that it has open.
     ///
     /// # Panics
