@@ -12,7 +12,7 @@ use crate::broker::{Broker, Kind, OURS};
 use crate::processors::Processors;
 use crate::record::Record;
 use crate::report::{Form, report};
-use crate::scenario::{SCENARIOS, Scenario};
+use crate::scenario::{SCENARIOS, Scenario, state};
 use crate::sitting::{Sitting, Timing};
 
 /// Measure Catena and other brokers in turns and tell how they compare
@@ -30,14 +30,18 @@ pub struct Arguments {
     /// Seconds that a run measures
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
     pub seconds: f64,
-    /// What to measure [default: everything; --list names it]
+    /// Measure the state store beside redis-server and etcd, in place of brokers
+    #[arg(long, conflicts_with = "scenarios")]
+    pub state: bool,
+    /// What to measure [default: everything of brokers; --list names it]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = scenario)]
     pub scenarios: Vec<&'static Scenario>,
-    /// Other brokers, from the path; none for no other [default: mosquitto and flashmq if there]
+    /// Other brokers, from the path; none for no other [default: mosquitto and flashmq if there,
+    /// redis-server and etcd for the state store]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub peers: Option<Vec<String>>,
-    /// Another broker, by its program; may be repeated. Its name begins with mosquitto, flashmq or
-    /// catena, which says how it is configured
+    /// Another broker, by its program; may be repeated. Its name begins with mosquitto, flashmq,
+    /// catena, redis-server or etcd, which says how it is configured
     #[arg(long, value_name = "NAME=PATH")]
     pub peer: Vec<String>,
     /// The program of Catena, broker and generator [default: built, in the profile of this program]
@@ -67,7 +71,7 @@ pub struct Arguments {
 /// If nothing can be measured, read or written.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
     if arguments.list {
-        for scenario in SCENARIOS {
+        for scenario in Scenario::all() {
             println!("{:24}  {}", scenario.name, scenario.words);
         }
         return Ok(true);
@@ -108,18 +112,38 @@ fn sitting(arguments: &Arguments) -> anyhow::Result<Sitting> {
         true => Processors::unpinned()?,
         false => Processors::pinned()?,
     };
+    let scenarios = match (arguments.scenarios.as_slice(), arguments.state) {
+        ([], false) => SCENARIOS.iter().collect(),
+        ([], true) => state::SCENARIOS.iter().collect(),
+        (some, _) => some.to_vec(),
+    };
+    let mut notes = Vec::new();
     let mut peers = match &arguments.peers {
         Some(names) => names
             .iter()
             .filter(|name| !name.is_empty() && *name != "none")
             .map(|name| Broker::named(name))
             .collect::<anyhow::Result<Vec<_>>>()?,
-        None => Broker::on_path(),
+        None => {
+            let mut there = Vec::new();
+            for stores in [false, true] {
+                let (found, missing) = Broker::on_path(stores);
+                let is_meant = |kind: Kind| scenarios.iter().any(|it| it.audience.has(kind));
+                there.extend(found.into_iter().filter(|broker| is_meant(broker.kind)));
+                // Whoever asks for stores wants to know which is not among them.
+                notes.extend(missing.into_iter().filter(|_| stores).filter_map(|name| {
+                    let (_, kind) = Kind::ALL.iter().find(|(it, _)| *it == name)?;
+                    is_meant(*kind).then(|| format!("{name} is not on the path, so not measured"))
+                }));
+            }
+            there
+        }
     };
     for text in &arguments.peer {
         let peer = Broker::named(text)?;
         // A program that is named takes the place of one that was found.
         peers.retain(|other| other.name != peer.name);
+        notes.retain(|note: &String| !note.starts_with(&format!("{} ", peer.name)));
         peers.push(peer);
     }
     let generator = match &arguments.catena {
@@ -136,10 +160,9 @@ fn sitting(arguments: &Arguments) -> anyhow::Result<Sitting> {
         kind: Kind::Catena,
         path: generator.clone(),
     };
-    let scenarios = match arguments.scenarios.as_slice() {
-        [] => SCENARIOS.iter().collect(),
-        some => some.to_vec(),
-    };
+    for note in &notes {
+        eprintln!("note: {note}");
+    }
     Ok(Sitting {
         brokers: std::iter::once(ours).chain(peers).collect(),
         scenarios,
@@ -148,6 +171,7 @@ fn sitting(arguments: &Arguments) -> anyhow::Result<Sitting> {
         processors,
         generator,
         files: raise_file_limit(),
+        notes,
     })
 }
 
@@ -195,7 +219,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 fn scenario(name: &str) -> Result<&'static Scenario, String> {
     Scenario::named(name).ok_or_else(|| {
-        let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        let names: Vec<_> = Scenario::all().map(|scenario| scenario.name).collect();
         format!("expected one of {}", names.join(", "))
     })
 }

@@ -29,23 +29,35 @@ pub enum Kind {
     Mosquitto,
     /// FlashMQ.
     FlashMq,
+    /// Redis, a store.
+    Redis,
+    /// etcd, a store.
+    Etcd,
 }
 
 impl Kind {
     /// All, with the name that their programs have.
-    pub const ALL: [(&'static str, Self); 3] = [
+    pub const ALL: [(&'static str, Self); 5] = [
         (OURS, Self::Catena),
         ("mosquitto", Self::Mosquitto),
         ("flashmq", Self::FlashMq),
+        ("redis-server", Self::Redis),
+        ("etcd", Self::Etcd),
     ];
+
+    /// Whether it is a store and no broker.
+    #[must_use]
+    pub const fn is_store(self) -> bool {
+        matches!(self, Self::Redis | Self::Etcd)
+    }
 
     /// The kind whose name this one begins with.
     fn of(name: &str) -> anyhow::Result<Self> {
         let found = Self::ALL.iter().find(|(word, _)| name.starts_with(word));
         found.map(|(_, kind)| *kind).with_context(|| {
             format!(
-                "{name:?}: the name of a broker begins with catena, mosquitto or flashmq, which \
-                 says how it is configured"
+                "{name:?}: the name of a broker begins with catena, mosquitto or flashmq, that of \
+                 a store with redis-server or etcd, which says how it is configured"
             )
         })
     }
@@ -55,14 +67,16 @@ impl Kind {
             Self::Catena => include_str!("../peers/catena.yaml"),
             Self::Mosquitto => include_str!("../peers/mosquitto.conf"),
             Self::FlashMq => include_str!("../peers/flashmq.conf"),
+            Self::Redis => include_str!("../peers/redis.conf"),
+            Self::Etcd => include_str!("../peers/etcd.yaml"),
         }
     }
 
     /// The ending of the configuration's name.
     const fn ending(self) -> &'static str {
         match self {
-            Self::Catena => ".yaml",
-            Self::Mosquitto | Self::FlashMq => ".conf",
+            Self::Catena | Self::Etcd => ".yaml",
+            Self::Mosquitto | Self::FlashMq | Self::Redis => ".conf",
         }
     }
 
@@ -70,7 +84,8 @@ impl Kind {
         let words: &[&str] = match self {
             Self::Catena => &["run", "--config", configuration],
             Self::Mosquitto => &["-c", configuration],
-            Self::FlashMq => &["--config-file", configuration],
+            Self::FlashMq | Self::Etcd => &["--config-file", configuration],
+            Self::Redis => &[configuration],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -78,7 +93,7 @@ impl Kind {
     /// The argument that has it print its version, among other things.
     const fn version_word(self) -> &'static str {
         match self {
-            Self::Catena | Self::FlashMq => "--version",
+            Self::Catena | Self::FlashMq | Self::Redis | Self::Etcd => "--version",
             Self::Mosquitto => "-h",
         }
     }
@@ -113,6 +128,8 @@ pub struct Running {
     pub child: Child,
     /// The port on the loopback address.
     pub port: u16,
+    /// Where it keeps what it keeps on disk.
+    _data: tempfile::TempDir,
 }
 
 impl Broker {
@@ -144,19 +161,25 @@ impl Broker {
         })
     }
 
-    /// The brokers of others that are on the path.
+    /// The brokers, or the stores, of others: those that are on the path, and the names of those
+    /// that are not.
     #[must_use]
-    pub fn on_path() -> Vec<Self> {
-        let names = Kind::ALL.iter().filter(|(name, _)| *name != OURS);
-        names
-            .filter_map(|(name, kind)| {
-                Some(Self {
-                    name: (*name).to_owned(),
-                    kind: *kind,
-                    path: found(name)?,
-                })
-            })
-            .collect()
+    pub fn on_path(stores: bool) -> (Vec<Self>, Vec<&'static str>) {
+        let (mut there, mut missing) = (Vec::new(), Vec::new());
+        for (name, kind) in Kind::ALL {
+            if kind == Kind::Catena || kind.is_store() != stores {
+                continue;
+            }
+            match found(name) {
+                Some(path) => there.push(Self {
+                    name: name.to_owned(),
+                    kind,
+                    path,
+                }),
+                None => missing.push(name),
+            }
+        }
+        (there, missing)
     }
 
     /// What it says of its version, in a word or two.
@@ -181,7 +204,9 @@ impl Broker {
             .suffix(self.kind.ending())
             .tempfile()
             .context("cannot make a configuration")?;
-        file.write_all(configuration(self.kind, setting, port).as_bytes())?;
+        let data = tempfile::tempdir().context("cannot make a folder")?;
+        let text = configuration(self.kind, setting, port, data.path());
+        file.write_all(text.as_bytes())?;
         let path = file.path().to_string_lossy();
         let mut child = Child::start(&self.path, &self.kind.words(&path), setting.processor)?;
         let listens = clock::look_until(START_MAX, || {
@@ -197,16 +222,21 @@ impl Broker {
         if let Some(status) = child.await_end(SETTLE)? {
             bail!("{} ended, {status}: {}", self.name, child.complaint());
         }
-        Ok(Running { child, port })
+        Ok(Running {
+            child,
+            port,
+            _data: data,
+        })
     }
 }
 
 /// The template with everything filled in.
-fn configuration(kind: Kind, setting: &Setting, port: u16) -> String {
+fn configuration(kind: Kind, setting: &Setting, port: u16, data: &Path) -> String {
     kind.template()
         .replace("@PORT@", &port.to_string())
         .replace("@WORKERS@", &setting.workers.to_string())
         .replace("@FILES@", &setting.files.to_string())
+        .replace("@DATA@", &data.to_string_lossy())
 }
 
 /// A port of the loopback address that nobody has.
@@ -216,7 +246,7 @@ fn free_port() -> anyhow::Result<u16> {
 }
 
 /// The first program of that name on the path; daemons stand where not every path leads.
-fn found(name: &str) -> Option<PathBuf> {
+pub(crate) fn found(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let daemons = ["/usr/local/sbin", "/usr/sbin"].map(PathBuf::from);
     let mut folders = env::split_paths(&path).chain(daemons);
@@ -230,7 +260,7 @@ fn found(name: &str) -> Option<PathBuf> {
 fn version_in(text: &str) -> String {
     let mut words = text
         .split_whitespace()
-        .map(|word| word.trim_start_matches('v'));
+        .map(|word| word.trim_start_matches(['v', '=']));
     let version = words
         .find(|word| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.'));
     version.unwrap_or("of unknown version").to_owned()
@@ -248,11 +278,13 @@ mod tests {
             processor: None,
         };
         for (name, kind) in Kind::ALL {
-            let text = configuration(kind, &setting, 1_883);
+            let text = configuration(kind, &setting, 1_883, Path::new("/data"));
             assert!(!text.contains('@'), "{name}: {text}");
             assert!(text.contains("1883"), "{name}: {text}");
         }
-        assert!(configuration(Kind::FlashMq, &setting, 1).contains("thread_count 3"));
+        assert!(
+            configuration(Kind::FlashMq, &setting, 1, Path::new("/")).contains("thread_count 3")
+        );
     }
 
     #[test]
@@ -262,6 +294,8 @@ mod tests {
             ("mosquitto-2.1", Kind::Mosquitto),
             ("flashmq", Kind::FlashMq),
             ("catena-before", Kind::Catena),
+            ("redis-server-8", Kind::Redis),
+            ("etcd", Kind::Etcd),
         ] {
             let broker = Broker::named(&format!("{name}={}", own.display())).unwrap();
             assert_eq!((broker.name.as_str(), broker.kind), (name, kind));
@@ -284,6 +318,10 @@ mod tests {
                 "2.0.11",
             ),
             ("FlashMQ Version 1.26.2 with SSE4.2 support", "1.26.2"),
+            (
+                "Redis server v=7.0.15 sha=00000000:0 malloc=x-5.3.0",
+                "7.0.15",
+            ),
             ("", "of unknown version"),
         ] {
             assert_eq!(version_in(text), expected);

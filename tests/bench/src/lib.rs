@@ -4,7 +4,9 @@
 //! `catena bench` load it, and sets the medians beside each other. Broker and generator have a
 //! processor each. How to use it, and what came of it, is in `docs/reference/performance.md`.
 //!
-//! What it never does: measure anything itself, or leave a process behind, however it ends.
+//! Stores of others, beside which it sets the state store, have loads of their own in [`store`].
+//!
+//! What it never does: measure a broker itself, or leave a process behind, however it ends.
 //!
 //! Start reading at [`scenario`], the table of what is measured; [`sitting`] is the loop.
 //!
@@ -23,6 +25,7 @@ pub mod record;
 pub mod report;
 pub mod scenario;
 pub mod sitting;
+pub mod store;
 
 mod clock;
 mod progress;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::broker::OURS;
 use crate::median::{median, ratio, three_digits};
 use crate::record::{Record, Run};
-use crate::scenario::{Audience, Figure, SCENARIOS, Scenario, Section};
+use crate::scenario::{Figure, Scenario, Section};
 use crate::table::Table;
 
 /// What stands where there is nothing to tell.
@@ -108,7 +108,10 @@ fn compared(record: &Record, section: Section) -> Table {
         .map(|it| &it.name)
         .collect();
     let peers = || brokers.iter().filter(|name| **name != OURS);
-    let has_labels = matches!(section, Section::Latency | Section::Memory);
+    let has_labels = match section {
+        Section::Latency | Section::Memory | Section::StoreLatency | Section::StoreMemory => true,
+        Section::Cost | Section::Rate | Section::StoreCost | Section::Alone => false,
+    };
     let mut heads = vec!["scenario".to_owned()];
     if has_labels {
         heads.push("figure".to_owned());
@@ -188,7 +191,7 @@ fn told(
         let figures = figures.filter(move |figure| figure.section == section);
         figures.map(move |figure| (scenario, figure))
     };
-    SCENARIOS.iter().filter(is_run).flat_map(of_one)
+    Scenario::all().filter(is_run).flat_map(of_one)
 }
 
 /// The median, or what went wrong, for all to see.
@@ -246,15 +249,6 @@ pub fn fault_line(run: &Run) -> Option<String> {
             faults.join(", ")
         )
     })
-}
-
-/// Runs of a scenario with brokers that it is not for would tell nothing.
-#[must_use]
-pub fn is_for(scenario: &Scenario, is_catena: bool) -> bool {
-    match scenario.audience {
-        Audience::All => true,
-        Audience::CatenaOnly => is_catena,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! What is measured: each scenario with the exact arguments of `catena bench`, and the figures of
 //! its result that are told.
 
+pub mod state;
+
+use crate::broker::Kind;
+
 /// A part of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
@@ -12,17 +16,26 @@ pub enum Section {
     Latency,
     /// What connections and stored messages take.
     Memory,
+    /// Processor time of a store for each operation.
+    StoreCost,
+    /// How long an operation takes.
+    StoreLatency,
+    /// What keys take.
+    StoreMemory,
     /// What is measured of Catena only.
     Alone,
 }
 
 impl Section {
     /// All, in the order of the report.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Cost,
         Self::Rate,
         Self::Latency,
         Self::Memory,
+        Self::StoreCost,
+        Self::StoreLatency,
+        Self::StoreMemory,
         Self::Alone,
     ];
 
@@ -34,6 +47,9 @@ impl Section {
             Self::Rate => "Messages delivered per second, as fast as the broker allows",
             Self::Latency => "Latency at a fixed rate, from the moment a message was due",
             Self::Memory => "Connections and stored messages",
+            Self::StoreCost => "Processor time of the store, seconds per million operations",
+            Self::StoreLatency => "Latency of the store, with that many operations under way",
+            Self::StoreMemory => "Keys of 16 B with values of 64 B",
             Self::Alone => "Catena alone",
         }
     }
@@ -43,7 +59,12 @@ impl Section {
     pub const fn hint(self) -> &'static str {
         match self {
             Self::Rate => "The ratio is Catena's figure by the other's: above 1, Catena is faster.",
-            Self::Cost | Self::Latency | Self::Memory => {
+            Self::Cost
+            | Self::Latency
+            | Self::Memory
+            | Self::StoreCost
+            | Self::StoreLatency
+            | Self::StoreMemory => {
                 "The ratio is Catena's figure by the other's: below 1, Catena takes less."
             }
             Self::Alone => "The ratio is the figure by that of the scenario compared with.",
@@ -78,6 +99,23 @@ pub enum Audience {
     All,
     /// Brokers that are Catena.
     CatenaOnly,
+    /// Catena and Redis.
+    Redis,
+    /// Catena and all stores of others.
+    Stores,
+}
+
+impl Audience {
+    /// Whether it is run with brokers or stores of this kind.
+    #[must_use]
+    pub const fn has(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Catena => true,
+            Kind::Mosquitto | Kind::FlashMq => matches!(self, Self::All),
+            Kind::Redis => matches!(self, Self::Redis | Self::Stores),
+            Kind::Etcd => matches!(self, Self::Stores),
+        }
+    }
 }
 
 /// One thing to measure.
@@ -101,7 +139,12 @@ impl Scenario {
     /// The scenario of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        SCENARIOS.iter().find(|scenario| scenario.name == name)
+        Self::all().find(|scenario| scenario.name == name)
+    }
+
+    /// All, of brokers and of stores.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        SCENARIOS.iter().chain(state::SCENARIOS)
     }
 
     /// The words with no more connections than a process may have files for. Tells the number of
@@ -261,7 +304,7 @@ const fn alone(
     }
 }
 
-/// All that is measured, in this order.
+/// All that is measured of brokers, in this order.
 pub const SCENARIOS: &[Scenario] = &[
     with_all("p2p-q0-64", "p2p -q 0", TRAFFIC),
     with_all("p2p-q1-64", "p2p -q 1", TRAFFIC),
@@ -332,7 +375,7 @@ mod tests {
     /// The command line of `catena` itself takes every row of the table.
     #[test]
     fn catena_bench_takes_all_arguments() {
-        for scenario in SCENARIOS {
+        for scenario in Scenario::all() {
             let (words, _) = scenario.words_within(None);
             let timing = Timing::of_seconds(3.0).words();
             let head = ["catena", "bench"].map(str::to_owned);
@@ -345,7 +388,7 @@ mod tests {
     #[test]
     fn names_differ_and_comparisons_name_earlier_ones() {
         let mut seen = BTreeSet::new();
-        for scenario in SCENARIOS {
+        for scenario in Scenario::all() {
             if let Some(other) = scenario.compared_with {
                 assert!(seen.contains(other), "{}: no {other} above", scenario.name);
             }
@@ -357,7 +400,7 @@ mod tests {
     #[test]
     fn the_page_names_every_scenario_with_its_arguments() {
         let page = include_str!("../../../docs/reference/performance.md");
-        for scenario in SCENARIOS {
+        for scenario in Scenario::all() {
             let row = format!("| `{}` | `{}` |\n", scenario.name, scenario.words);
             assert!(page.contains(&row), "{row}");
         }

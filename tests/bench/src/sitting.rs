@@ -14,6 +14,7 @@ use crate::progress::Progress;
 use crate::record::{Circumstances, Contender, Outcome, Record, Run};
 use crate::report;
 use crate::scenario::{Scenario, Spread};
+use crate::store::{Load, etcd, redis};
 
 /// How long a run may take beyond the time that it measures. A million messages are stored, read
 /// and deleted in that time by a broker that is slow.
@@ -41,8 +42,12 @@ impl Timing {
         [duration_flag, duration, warmup_flag, warmup, json]
     }
 
+    fn time(self) -> Duration {
+        Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
+    }
+
     fn run_max(self) -> Duration {
-        RUN_MAX + Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
+        RUN_MAX + self.time()
     }
 }
 
@@ -63,6 +68,8 @@ pub struct Sitting {
     pub generator: PathBuf,
     /// Files that a process may open, if there is a limit.
     pub files: Option<u64>,
+    /// What else has to be known of it.
+    pub notes: Vec<String>,
 }
 
 impl Sitting {
@@ -114,8 +121,7 @@ impl Sitting {
         let mut turns = Vec::new();
         for repetition in 1..=self.repetitions {
             for &scenario in &self.scenarios {
-                let is_meant =
-                    |broker: &&Broker| report::is_for(scenario, broker.kind == Kind::Catena);
+                let is_meant = |broker: &&Broker| scenario.audience.has(broker.kind);
                 let brokers = self.brokers.iter().filter(is_meant);
                 turns.extend(brokers.map(|broker| (repetition, scenario, broker)));
             }
@@ -131,6 +137,16 @@ impl Sitting {
     ) -> anyhow::Result<Outcome> {
         let (setting, generator_processor) = self.setting(scenario);
         let running = broker.start(&setting)?;
+        let load = || Load::of(scenario.words, self.timing.time());
+        match broker.kind {
+            Kind::Redis => {
+                let measured =
+                    redis::measure(&running, &broker.path, &load()?, generator_processor);
+                return measured.map(Outcome::Measured);
+            }
+            Kind::Etcd => return etcd::measure(&running, &load()?).map(Outcome::Measured),
+            Kind::Catena | Kind::Mosquitto | Kind::FlashMq => {}
+        }
         let place = ["-h", "127.0.0.1", "-p"].map(str::to_owned);
         let place = place.into_iter().chain([running.port.to_string()]);
         let mut line = vec!["bench".to_owned()];
@@ -186,7 +202,7 @@ impl Sitting {
             },
             repetitions: self.repetitions,
             seconds: self.timing.seconds,
-            notes: fewer.collect(),
+            notes: fewer.chain(self.notes.iter().cloned()).collect(),
         }
     }
 }
@@ -232,6 +248,7 @@ mod tests {
             },
             generator: PathBuf::new(),
             files: Some(1_000),
+            notes: Vec::new(),
         }
     }
 
@@ -247,7 +264,7 @@ mod tests {
         assert_eq!(names[..2], [(first, "catena"), (first, "mosquitto")]);
         let all = SCENARIOS
             .iter()
-            .map(|it| 1 + usize::from(report::is_for(it, false)));
+            .map(|it| 1 + usize::from(it.audience.has(Kind::Mosquitto)));
         assert_eq!(turns.len(), 2 * all.sum::<usize>());
     }
 

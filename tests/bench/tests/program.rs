@@ -53,6 +53,27 @@ fn a_short_sitting_of_catena_alone_is_reported() {
 }
 
 #[test]
+fn the_state_store_is_measured_as_well() {
+    let output = Command::new(env!("CARGO_BIN_EXE_catena-bench"))
+        .args(["--scenarios", "state-set-w1", "--reps", "1"])
+        .args([
+            "--seconds",
+            "1",
+            "--peers",
+            "none",
+            "--unpinned",
+            "--catena",
+        ])
+        .arg(catena())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(told.contains("Processor time of the store"), "{told}");
+}
+
+#[test]
 fn what_cannot_start_is_a_fault() {
     let output = Command::new(env!("CARGO_BIN_EXE_catena-bench"))
         .args(["--scenarios", "p2p-q0-64", "--reps", "1", "--unpinned"])
