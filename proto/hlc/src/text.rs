@@ -15,26 +15,46 @@ impl<'a> Stamp<'a> {
     /// # Errors
     /// [`Malformed`] unless there are exactly three parts, two numbers and a node.
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
-        let (wall, rest) = text.split_once(':').ok_or(Malformed)?;
-        let (counter, node) = rest.split_once(':').ok_or(Malformed)?;
-        if node.is_empty() || node.len() > NODE_BYTES_MAX || node.contains(':') {
+        let (wall, rest) = number(text)?;
+        let (counter, node) = number(rest)?;
+        if node.is_empty() || node.len() > NODE_BYTES_MAX || node.as_bytes().contains(&b':') {
             return Err(Malformed);
         }
         Ok(Self {
-            wall: Millis::new(number(wall)?),
-            counter: number(counter)?,
+            wall: Millis::new(wall),
+            counter,
             node,
         })
     }
 }
 
-/// Unlike the standard library's, without a sign.
-fn number(text: &str) -> Result<u64, Malformed> {
-    if text.starts_with('+') {
-        return Err(Malformed);
+/// The number before the first colon, without a sign, and what stands behind the colon. Every
+/// write of the state store reads two of them.
+#[inline]
+fn number(text: &str) -> Result<(u64, &str), Malformed> {
+    let (mut number, mut read) = (0_u64, 0);
+    for byte in text.bytes() {
+        let digit = match byte {
+            b'0'..=b'9' => u64::from(byte - b'0'),
+            b':' => break,
+            _ => return Err(Malformed),
+        };
+        number = if read < DIGITS_THAT_FIT {
+            number * 10 + digit
+        } else {
+            let tenfold = number.checked_mul(10).ok_or(Malformed)?;
+            tenfold.checked_add(digit).ok_or(Malformed)?
+        };
+        read += 1;
     }
-    text.parse().map_err(|_| Malformed)
+    match text.get(read..).and_then(|rest| rest.strip_prefix(':')) {
+        Some(rest) if read > 0 => Ok((number, rest)),
+        Some(_) | None => Err(Malformed),
+    }
 }
+
+/// So many digits are below 2^64, whichever they are.
+const DIGITS_THAT_FIT: usize = 19;
 
 impl Stamp<'_> {
     /// Appends the text form: what `Display` gives, without its machinery.
@@ -47,14 +67,20 @@ impl Stamp<'_> {
     }
 }
 
-/// Appends a decimal of at least `width` digits, at most 20.
+/// Appends a decimal of at least `width` digits, at most 20. Two digits a step: there are twenty
+/// of them in every response of the state store.
 fn write_padded(mut number: u64, width: usize, out: &mut Vec<u8>) {
     let mut digits = [b'0'; 20];
     let mut first = digits.len();
     while number > 0 {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
+        let pair = number % 100;
+        number /= 100;
+        first -= 2;
+        digits[first] = b'0' + (pair / 10) as u8;
+        digits[first + 1] = b'0' + (pair % 10) as u8;
+    }
+    if digits.get(first) == Some(&b'0') {
+        first += 1;
     }
     out.extend_from_slice(&digits[first.min(digits.len() - width)..]);
 }

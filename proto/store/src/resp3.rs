@@ -115,15 +115,19 @@ impl<'a> Reader<'a> {
     /// A number without sign and its CRLF.
     #[inline]
     fn length(&mut self) -> Result<usize, Malformed> {
-        let digits = self
-            .rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let (digits, rest) = self.rest.split_at(digits);
+        let (mut number, mut read) = (0_usize, 0);
+        for byte in self.rest.iter().take_while(|byte| byte.is_ascii_digit()) {
+            let tenfold = number.checked_mul(10).ok_or(Malformed)?;
+            let digit = usize::from(byte - b'0');
+            number = tenfold.checked_add(digit).ok_or(Malformed)?;
+            read += 1;
+        }
+        if read == 0 {
+            return Err(Malformed);
+        }
+        let rest = self.rest.get(read..).unwrap_or_default();
         self.rest = rest.strip_prefix(b"\r\n").ok_or(Malformed)?;
-        let number = unsigned(digits).ok_or(Malformed)?;
-        usize::try_from(number).map_err(|_| Malformed)
+        Ok(number)
     }
 
     /// Everything up to the next CRLF.
