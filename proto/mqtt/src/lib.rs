@@ -56,7 +56,9 @@ pub use packet::{
     SubscriptionIds, SubscriptionOptions, UnsubAck, Unsubscribe, UnsubscribeFilters, Will,
 };
 pub use packet_id::PacketId;
-pub use properties::{Forwarded, ForwardedParts, Property, UserProperties, UserPropertiesIter};
+pub use properties::{
+    CallProperty, Forwarded, ForwardedParts, Property, UserProperties, UserPropertiesIter,
+};
 pub use qos::Qos;
 pub use reason::{ConnectReturnCode, ReasonCode};
 pub use version::Version;

@@ -17,18 +17,10 @@ pub fn check(topic: &str, limits: &Limits) -> Result<(), DecodeError> {
     if topic.is_empty() {
         return Err(DecodeError::protocol("empty topic name"));
     }
-    let bytes = topic.as_bytes();
-    let is_special = |byte| reader::is_unusual(byte) | (byte == b'+') | (byte == b'#');
-    if reader::any(bytes, is_special) {
+    if reader::any(topic.as_bytes(), is_special) {
         check_special(topic)?;
     }
-    if bytes.len() > usize::from(limits.topic_bytes_max) {
-        return Err(invalid("topic name too long"));
-    }
-    if has_too_many_levels(bytes, limits) {
-        return Err(invalid("topic name with too many levels"));
-    }
-    Ok(())
+    check_size(topic.as_bytes(), limits)
 }
 
 /// A topic name as it came from the wire. Empty is for the caller to judge.
@@ -39,6 +31,15 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, De
         check(topic, limits)?;
     }
     Ok(topic)
+}
+
+/// Checks what [`decode`] would give out: what is all printable ASCII needs no second look.
+#[inline]
+pub(crate) fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    if reader::any(bytes, is_special) {
+        return decode(bytes, limits).map(|_| ());
+    }
+    check_size(bytes, limits)
 }
 
 /// The levels of a topic name or filter: its parts between slashes. Empty levels count.
@@ -68,6 +69,23 @@ pub fn matches(filter_path: &str, topic: &str) -> bool {
         }
     }
     topic_levels.next().is_none()
+}
+
+/// Whether a byte may be part of what no topic name contains.
+#[inline]
+const fn is_special(byte: u8) -> bool {
+    reader::is_unusual(byte) | (byte == b'+') | (byte == b'#')
+}
+
+#[inline]
+fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    if bytes.len() > usize::from(limits.topic_bytes_max) {
+        return Err(invalid("topic name too long"));
+    }
+    if has_too_many_levels(bytes, limits) {
+        return Err(invalid("topic name with too many levels"));
+    }
+    Ok(())
 }
 
 #[inline(never)]

@@ -10,6 +10,47 @@ pub(crate) trait Sink {
 
     /// Told when something cannot be expressed. Only [`Size`], which goes first, listens.
     fn fail(&mut self, _error: EncodeError) {}
+
+    #[inline]
+    fn u8(&mut self, value: u8) {
+        self.put(&[value]);
+    }
+
+    #[inline]
+    fn u16(&mut self, value: u16) {
+        self.put(&value.to_be_bytes());
+    }
+
+    #[inline]
+    fn u32(&mut self, value: u32) {
+        self.put(&value.to_be_bytes());
+    }
+
+    fn variable_byte_integer(&mut self, value: usize) {
+        match u32::try_from(value) {
+            Ok(value) if value <= VARIABLE_BYTE_INTEGER_MAX => {
+                let (bytes, size) = variable_byte_integer(value);
+                self.put(bytes.get(..size).unwrap_or_default());
+            }
+            _ => self.fail(EncodeError::NumberTooLarge),
+        }
+    }
+
+    #[inline]
+    fn binary(&mut self, bytes: &[u8]) {
+        match u16::try_from(bytes.len()) {
+            Ok(length) => {
+                self.u16(length);
+                self.put(bytes);
+            }
+            Err(_) => self.fail(EncodeError::FieldTooLong),
+        }
+    }
+
+    #[inline]
+    fn string(&mut self, text: &str) {
+        self.binary(text.as_bytes());
+    }
 }
 
 impl Sink for Vec<u8> {
@@ -31,14 +72,21 @@ impl Size {
     pub(crate) fn of(write: &dyn Fn(&mut dyn Sink)) -> Result<usize, EncodeError> {
         let mut size = Self::default();
         write(&mut size);
-        match size.error {
+        size.finish()
+    }
+
+    /// The number of bytes that were put.
+    #[inline]
+    pub(crate) fn finish(self) -> Result<usize, EncodeError> {
+        match self.error {
             Some(error) => Err(error),
-            None => Ok(size.bytes),
+            None => Ok(self.bytes),
         }
     }
 }
 
 impl Sink for Size {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len();
     }
@@ -49,42 +97,6 @@ impl Sink for Size {
 }
 
 impl dyn Sink + '_ {
-    pub(crate) fn u8(&mut self, value: u8) {
-        self.put(&[value]);
-    }
-
-    pub(crate) fn u16(&mut self, value: u16) {
-        self.put(&value.to_be_bytes());
-    }
-
-    pub(crate) fn u32(&mut self, value: u32) {
-        self.put(&value.to_be_bytes());
-    }
-
-    pub(crate) fn variable_byte_integer(&mut self, value: usize) {
-        match u32::try_from(value) {
-            Ok(value) if value <= VARIABLE_BYTE_INTEGER_MAX => {
-                let (bytes, size) = variable_byte_integer(value);
-                self.put(bytes.get(..size).unwrap_or_default());
-            }
-            _ => self.fail(EncodeError::NumberTooLarge),
-        }
-    }
-
-    pub(crate) fn binary(&mut self, bytes: &[u8]) {
-        match u16::try_from(bytes.len()) {
-            Ok(length) => {
-                self.u16(length);
-                self.put(bytes);
-            }
-            Err(_) => self.fail(EncodeError::FieldTooLong),
-        }
-    }
-
-    pub(crate) fn string(&mut self, text: &str) {
-        self.binary(text.as_bytes());
-    }
-
     /// A property section: its length, then what `write` produces. Without properties it is the
     /// length 0, never nothing [MQTT-2.2.2-1].
     pub(crate) fn section(&mut self, write: &dyn Fn(&mut dyn Sink)) {

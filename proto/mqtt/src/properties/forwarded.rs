@@ -115,11 +115,51 @@ impl<'a> Forwarded<'a> {
         })
     }
 
+    /// The properties that belong to calls, in order, as the bytes that were checked: for who
+    /// compares most of them and looks closely at few.
+    #[inline]
+    pub fn call_properties(&self) -> impl Iterator<Item = CallProperty<'a>> + use<'a> {
+        let mut reader = Reader::new(self.bytes);
+        std::iter::from_fn(move || CallProperty::next(&mut reader))
+    }
+
     /// The user properties, in order.
     #[inline]
     #[must_use]
     pub const fn user_properties(&self) -> UserProperties<'a> {
         UserProperties::within(self.bytes, self.user_properties)
+    }
+}
+
+/// One of the properties that a request carries for whoever answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallProperty<'a> {
+    /// Where the response is to be published: a topic name.
+    ResponseTopic(&'a [u8]),
+    /// What the requester knows its request by.
+    CorrelationData(&'a [u8]),
+    /// Name and value of the user's own, both UTF-8.
+    UserProperty(&'a [u8], &'a [u8]),
+}
+
+impl<'a> CallProperty<'a> {
+    /// The next one in checked bytes; others are passed over.
+    #[inline]
+    fn next(reader: &mut Reader<'a>) -> Option<Self> {
+        loop {
+            return match reader.u8().ok()? {
+                0x08 => reader.binary().ok().map(Self::ResponseTopic),
+                0x09 => reader.binary().ok().map(Self::CorrelationData),
+                0x26 => {
+                    let name = reader.binary().ok()?;
+                    Some(Self::UserProperty(name, reader.binary().ok()?))
+                }
+                other => {
+                    Property::read(other, reader, &Limits::NONE).ok()?;
+                    continue;
+                }
+            };
+        }
     }
 }
 

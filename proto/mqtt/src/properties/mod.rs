@@ -5,7 +5,7 @@ mod property;
 mod section;
 mod user;
 
-pub use forwarded::{Forwarded, ForwardedParts};
+pub use forwarded::{CallProperty, Forwarded, ForwardedParts};
 pub use property::Property;
 pub use user::{UserProperties, UserPropertiesIter};
 

@@ -8,7 +8,7 @@ use crate::qos::Qos;
 use crate::reader::Reader;
 use crate::reason::ReasonCode;
 use crate::topic;
-use crate::writer::Sink;
+use crate::writer::{Sink, Size};
 
 /// A property with its value (MQTT 5.0, section 2.2.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +75,12 @@ impl<'a> Property<'a> {
     ///
     /// # Errors
     /// What cannot be expressed. `out` is unchanged then.
+    #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), crate::EncodeError> {
-        let write = |sink: &mut dyn Sink| self.write(sink);
-        out.reserve(crate::writer::Size::of(&write)?);
-        write(out);
+        let mut size = Size::default();
+        self.write(&mut size);
+        out.reserve(size.finish()?);
+        self.write(out);
         Ok(())
     }
 
@@ -132,6 +134,7 @@ impl<'a> Property<'a> {
                 reader.check_free_text()
             }
             0x03 => reader.check_string(),
+            0x08 => check_response_topic(reader, limits),
             0x09 => reader.binary().map(|_| ()),
             _ => Self::read(id, reader, limits).map(|_| ()),
         }
@@ -172,7 +175,8 @@ impl<'a> Property<'a> {
         })
     }
 
-    pub(crate) fn write(&self, sink: &mut dyn Sink) {
+    #[inline]
+    pub(crate) fn write<S: Sink + ?Sized>(&self, sink: &mut S) {
         sink.u8(self.id());
         match *self {
             Self::PayloadFormatIndicator(value)
@@ -252,10 +256,21 @@ fn boolean(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
 fn response_topic<'a>(reader: &mut Reader<'a>, limits: &Limits) -> Result<&'a str, DecodeError> {
     let name = topic::decode(reader.binary()?, limits)?;
     if name.is_empty() {
-        return Err(DecodeError::protocol("empty response topic"));
+        return Err(EMPTY_RESPONSE_TOPIC);
     }
     Ok(name)
 }
+
+/// Reads a response topic without giving it out.
+fn check_response_topic(reader: &mut Reader<'_>, limits: &Limits) -> Result<(), DecodeError> {
+    let name = reader.binary()?;
+    if name.is_empty() {
+        return Err(EMPTY_RESPONSE_TOPIC);
+    }
+    topic::check_bytes(name, limits)
+}
+
+const EMPTY_RESPONSE_TOPIC: DecodeError = DecodeError::protocol("empty response topic");
 
 pub(crate) fn subscription_identifier(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
     match reader.variable_byte_integer()? {

@@ -5,7 +5,8 @@ use std::num::NonZeroU16;
 use catena_mqtt::ReasonCode::{MalformedPacket, ProtocolError, TopicAliasInvalid};
 use catena_mqtt::Version::{V5, V31, V311};
 use catena_mqtt::{
-    EncodeError, Forwarded, Limits, Packet, PacketId, Property, Publish, PublishHead, Qos, encode,
+    CallProperty, EncodeError, Forwarded, Limits, Packet, PacketId, Property, Publish, PublishHead,
+    Qos, encode,
 };
 
 use super::{accept, decode, packet, refuse};
@@ -174,6 +175,18 @@ fn check_forwarded(publish: &Publish<'_>, expected: &[u8]) {
             .collect::<Vec<_>>(),
         [0x01, 0x26, 0x03, 0x08, 0x09, 0x26]
     );
+    let of_calls = |property| match property {
+        Property::ResponseTopic(topic) => Some(CallProperty::ResponseTopic(topic.as_bytes())),
+        Property::CorrelationData(bytes) => Some(CallProperty::CorrelationData(bytes)),
+        Property::UserProperty(name, value) => Some(CallProperty::UserProperty(
+            name.as_bytes(),
+            value.as_bytes(),
+        )),
+        _ => None,
+    };
+    let expected_calls: Vec<_> = publish.forwarded.iter().filter_map(of_calls).collect();
+    let calls: Vec<_> = publish.forwarded.call_properties().collect();
+    assert_eq!((calls.len(), calls), (4, expected_calls));
     let pairs: Vec<_> = publish.forwarded.user_properties().iter().collect();
     assert_eq!(pairs, [("k", "v"), ("k", "w")]);
     assert_eq!(
