@@ -64,19 +64,27 @@ pub struct RequestHeaders<'a> {
 }
 
 impl<'a> RequestHeaders<'a> {
-    /// Picks out of user properties what is known, in any order. The first of a name counts.
-    pub fn read(properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    /// Picks out of user properties what is known, in any order. The first of a name counts. Names
+    /// and values are the bytes of UTF-8 text: only values that are asked for are looked at again.
+    #[inline]
+    pub fn read(properties: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         let mut headers = Self::default();
         let mut persistence = None;
         for (name, value) in properties {
-            let known = match name {
-                names::TIMESTAMP => &mut headers.timestamp,
-                names::FENCING_TOKEN => &mut headers.fencing_token,
-                names::PROTOCOL_VERSION => &mut headers.version,
-                names::PERSISTENCE => &mut persistence,
-                _ => continue,
+            let known = if name == names::TIMESTAMP.as_bytes() {
+                &mut headers.timestamp
+            } else if name == names::FENCING_TOKEN.as_bytes() {
+                &mut headers.fencing_token
+            } else if name == names::PROTOCOL_VERSION.as_bytes() {
+                &mut headers.version
+            } else if name == names::PERSISTENCE.as_bytes() {
+                &mut persistence
+            } else {
+                continue;
             };
-            known.get_or_insert(value);
+            if known.is_none() {
+                *known = str::from_utf8(value).ok();
+            }
         }
         headers.persist = persistence == Some(PERSIST);
         headers
@@ -150,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_first_of_each_name_counts_in_any_order() {
-        let headers = RequestHeaders::read([
+        let headers = read(&[
             ("$high_priority", ""),
             ("__ft", "1:0:a"),
             ("aio-persistence", "true"),
@@ -161,14 +169,20 @@ mod tests {
         assert_eq!(headers.timestamp, Some("2:0:b"));
         assert_eq!(headers.fencing_token, Some("1:0:a"));
         assert!(headers.persist && headers.is_version_supported());
-        assert!(!RequestHeaders::read([("aio-persistence", "false")]).persist);
+        assert!(!read(&[("aio-persistence", "false")]).persist);
         let twice = [("aio-persistence", ""), ("aio-persistence", "true")];
-        assert!(!RequestHeaders::read(twice).persist);
+        assert!(!read(&twice).persist);
+    }
+
+    #[track_caller]
+    fn read<'a>(properties: &[(&'a str, &'a str)]) -> RequestHeaders<'a> {
+        let bytes = |(name, value): &(&'a str, &'a str)| (name.as_bytes(), value.as_bytes());
+        RequestHeaders::read(properties.iter().map(bytes))
     }
 
     #[test]
     fn another_major_version_is_not_supported() {
-        let supported = |v: &'static str| RequestHeaders::read([("__protVer", v)]);
+        let supported = |v: &'static str| read(&[("__protVer", v)]);
         assert!(
             ["1.0", "1.7"]
                 .iter()

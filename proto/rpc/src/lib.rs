@@ -9,7 +9,10 @@
 //! ```
 //! use catena_rpc::{RequestHeaders, topics};
 //!
-//! let properties = [("__ts", "001696374425000:00000:c1"), ("color", "blue")];
+//! let properties: [(&[u8], &[u8]); 2] = [
+//!     (b"__ts", b"001696374425000:00000:c1"),
+//!     (b"color", b"blue"),
+//! ];
 //! let headers = RequestHeaders::read(properties);
 //! assert_eq!(headers.timestamp, Some("001696374425000:00000:c1"));
 //! assert!(headers.is_version_supported());

@@ -24,6 +24,8 @@ pub(crate) struct Dispatch<'d, 'r, P> {
     pub(super) generation: Generation,
     /// Where the last topic was placed: topics come in runs.
     last_topic: Option<(&'r str, PartitionId)>,
+    /// The last response topic of a request to the state store, which was found good; empty before.
+    pub(super) last_response_topic: &'r str,
     /// Acknowledgements were among the actions: there may be room for stalled deliveries.
     pub(crate) is_acknowledged: bool,
     /// DISCONNECT was among the actions.
@@ -53,6 +55,7 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
             session,
             generation,
             last_topic: None,
+            last_response_topic: "",
             is_acknowledged: false,
             leave: None,
             shut_down: None,

@@ -2,7 +2,7 @@
 //! their key, and nobody else's publishes get into its topics.
 
 use catena_connection::{Incoming, Ticket};
-use catena_mqtt::{Property, Qos, ReasonCode};
+use catena_mqtt::{CallProperty, Qos, ReasonCode};
 use catena_partition::{Request, StoreRequest, scan_partition};
 use catena_rpc::{Correlation, RequestHeaders, topics};
 use catena_store::{Command, Refusal, placement_text};
@@ -107,8 +107,11 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
             self.state.stats.store_refused += 1;
             return self.answer(Some(ticket), ReasonCode::Success);
         }
-        match read(message) {
-            Ok(call) => self.request(ticket, message, &call),
+        match read(message, self.last_response_topic) {
+            Ok(call) => {
+                self.last_response_topic = call.response_topic;
+                self.request(ticket, message, &call);
+            }
             Err(improper) => {
                 self.state.stats.store_refused += 1;
                 self.refuse(Some(ticket), &improper);
@@ -121,19 +124,25 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
 
     fn request(&mut self, ticket: Ticket, message: &'r Incoming<'_>, call: &Call<'r>) {
         self.state.stats.store_requests += 1;
-        let command = Command::parse(message.payload).and_then(one_place);
-        let partition = match &command {
-            Ok(command) => self.home(command),
-            Err(_) => self.session.partition(),
-        };
+        let (mut command, mut partition) =
+            (Command::parse(message.payload), self.session.partition());
+        if let Ok(parsed) = &command {
+            match self.home(parsed) {
+                Ok(home) => partition = home.unwrap_or(partition),
+                Err(refusal) => command = Err(refusal),
+            }
+        }
         let Some(client) = self.state.clients.at(self.slot) else {
             return;
         };
         let attachment = client.attachment(self.state.frontend, self.slot);
         let client_id = matches!(command, Ok(Command::KeyNotify(_)));
         let client_id = client_id.then(|| client.client_id.clone());
+        if !client.attached.contains(partition) {
+            self.reach(partition);
+        }
         let headers = &call.headers;
-        let request = StoreRequest {
+        let request = Box::new(StoreRequest {
             session: self.session,
             attachment,
             client_id,
@@ -147,38 +156,28 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
             expiry_seconds: message.expiry_seconds,
             again: message.dup,
             random: self.state.next_random(),
-        };
-        self.reach(partition);
+        });
         // Requests under way at the same time have no order, but for those of one key.
         let purpose = Purpose::Publish(ticket);
-        self.push_grouped(partition, purpose, Request::Store(Box::new(request)));
+        self.push_grouped(partition, purpose, Request::Store(request));
     }
 
-    /// The partition that a command is for. Those without a key go to the session's own.
-    fn home(&self, command: &Command<'_>) -> PartitionId {
-        let mut home = None;
-        command.keys(|key, _| {
-            home.get_or_insert_with(|| self.port.partition_of_bytes(placement_text(key)));
-        });
-        let own = self.session.partition();
-        match command {
-            Command::Scan(scan) => scan_partition(scan.token)
-                .filter(|partition| self.port.has(*partition))
-                .unwrap_or(own),
-            _ => home.unwrap_or(own),
+    /// The partition that a command is for, if its keys or where it goes on say so.
+    fn home(&self, command: &Command<'_>) -> Result<Option<PartitionId>, Refusal> {
+        if let Command::Scan(scan) = command {
+            return Ok(scan_partition(scan.token).filter(|partition| self.port.has(*partition)));
         }
+        let text = one_place(command)?;
+        Ok(text.map(|text| self.port.partition_of_bytes(text)))
     }
 
     /// Sees to it that the session's end reaches a partition that has something for it, subscribed
     /// or not.
+    #[cold]
     fn reach(&mut self, partition: PartitionId) {
-        let Some(client) = self.state.clients.at_mut(self.slot) else {
-            return;
-        };
-        if client.attached.contains(partition) {
-            return;
+        if let Some(client) = self.state.clients.at_mut(self.slot) {
+            client.attached.insert(partition);
         }
-        client.attached.insert(partition);
         let request = Request::Range {
             session: self.session,
             generation: self.generation,
@@ -220,34 +219,50 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
     }
 }
 
-/// What a request needs, if it has it.
-fn read<'r>(message: &'r Incoming<'_>) -> Result<Call<'r>, Improper> {
+/// What a request needs, if it has it. A client names the same response topic again and again:
+/// `known` is good already.
+fn read<'r>(message: &'r Incoming<'_>, known: &'r str) -> Result<Call<'r>, Improper> {
     let (mut response_topic, mut correlation) = (None, None);
-    for property in message.forwarded.iter() {
-        match property {
-            Property::ResponseTopic(topic) => response_topic = Some(topic),
-            Property::CorrelationData(bytes) => correlation = Correlation::new(bytes),
-            _ => {}
+    let user_property = |property| match property {
+        CallProperty::UserProperty(name, value) => Some((name, value)),
+        CallProperty::ResponseTopic(topic) => {
+            response_topic = Some(topic);
+            None
         }
-    }
+        CallProperty::CorrelationData(bytes) => {
+            correlation = Correlation::new(bytes);
+            None
+        }
+    };
+    let properties = message.forwarded.call_properties();
+    let headers = RequestHeaders::read(properties.filter_map(user_property));
     let response_topic = response_topic.ok_or(Improper::new("response topic missing"))?;
     let correlation = correlation.ok_or(Improper::new("correlation data missing"))?;
-    if topics::is_forbidden_response(response_topic) {
-        return Err(Improper {
-            reason: ReasonCode::TopicNameInvalid,
-            detail: "forbidden response topic",
-            disconnects: true,
-        });
-    }
     Ok(Call {
-        response_topic,
+        response_topic: checked(response_topic, known)?,
         correlation: correlation.bytes(),
-        headers: RequestHeaders::read(message.forwarded.user_properties().iter()),
+        headers,
     })
 }
 
-/// Several keys of one command have to live together, however many partitions there are.
-fn one_place(command: Command<'_>) -> Result<Command<'_>, Refusal> {
+/// A response topic as text, if responses may go there.
+fn checked<'r>(topic: &'r [u8], known: &'r str) -> Result<&'r str, Improper> {
+    if topic == known.as_bytes() {
+        return Ok(known);
+    }
+    match str::from_utf8(topic) {
+        Ok(topic) if !topics::is_forbidden_response(topic) => Ok(topic),
+        Ok(_) | Err(_) => Err(Improper {
+            reason: ReasonCode::TopicNameInvalid,
+            detail: "forbidden response topic",
+            disconnects: true,
+        }),
+    }
+}
+
+/// The text that places a command: several keys have to live together, however many partitions
+/// there are. `None` if it names no key.
+fn one_place<'r>(command: &Command<'r>) -> Result<Option<&'r [u8]>, Refusal> {
     let (mut first, mut spread) = (None, false);
     command.keys(|key, _| {
         let text = placement_text(key);
@@ -256,7 +271,7 @@ fn one_place(command: Command<'_>) -> Result<Command<'_>, Refusal> {
     if spread {
         Err(Refusal::GroupSpread)
     } else {
-        Ok(command)
+        Ok(first)
     }
 }
 
@@ -287,10 +302,13 @@ mod tests {
 
     #[test]
     fn keys_of_one_command_share_a_place() {
-        let parse = |payload: &'static [u8]| Command::parse(payload).and_then(one_place);
+        let parse = |payload: &'static [u8]| one_place(&Command::parse(payload).unwrap());
         let spread = parse(b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n");
         assert_eq!(spread, Err(Refusal::GroupSpread));
-        assert!(parse(b"*3\r\n$4\r\nMGET\r\n$4\r\n{a}1\r\n$4\r\n{a}2\r\n").is_ok());
-        assert!(parse(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n").is_ok());
+        let together = parse(b"*3\r\n$4\r\nMGET\r\n$4\r\n{a}1\r\n$4\r\n{a}2\r\n");
+        assert_eq!(together, Ok(Some(b"a".as_slice())));
+        let single = parse(b"*2\r\n$3\r\nGET\r\n$1\r\nb\r\n");
+        assert_eq!(single, Ok(Some(b"b".as_slice())));
+        assert_eq!(parse(b"*1\r\n$8\r\nFEATURES\r\n"), Ok(None));
     }
 }
