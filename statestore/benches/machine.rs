@@ -187,7 +187,6 @@ impl Bench {
     fn set_recognisable(&mut self, key: &[u8]) {
         let (value, condition, lifetime) = (VALUE.as_slice(), SetCondition::Always, None);
         let identity = Identity {
-            client_id: b"client",
             correlation: key,
             until: Moment::from_nanos(10_000_000_000),
             again: false,

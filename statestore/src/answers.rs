@@ -12,7 +12,7 @@ use catena_types::{Fault, invariant};
 use catena_types::{Moment, Reader, Truncated, Writer, siphash};
 
 use crate::limits::{ANSWERS_MAX, SHORT_REPLY_BYTES};
-use crate::{Answer, Identity, Settings};
+use crate::{Answer, Client, Identity, Settings};
 
 /// The answers of requests that may still come again.
 #[derive(Debug)]
@@ -27,8 +27,9 @@ pub(crate) struct Answers {
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Kept {
-    /// Keyed hashes of client ID and correlation data: 128 bits that nobody can steer.
-    identity: [u64; 2],
+    client: Client,
+    /// A keyed hash of the correlation data: a client can neither steer it nor meet another's.
+    correlation: u64,
     until: Moment,
     /// [`Version::ZERO`] if the response has none.
     version: Version,
@@ -82,15 +83,15 @@ impl Answers {
     /// Appends the reply to the same request, if it is kept and has not run out.
     pub(crate) fn find(
         &self,
-        identity: &Identity<'_>,
+        (client, identity): (Client, &Identity<'_>),
         now: Moment,
         reply: &mut Vec<u8>,
     ) -> Option<Answer> {
         if !identity.again {
             return None;
         }
-        let wanted = self.hash(identity);
-        let is_it = |kept: &&Kept| kept.identity == wanted && kept.until > now;
+        let wanted = (client, self.hash(identity));
+        let is_it = |kept: &&Kept| (kept.client, kept.correlation) == wanted && kept.until > now;
         let kept = self.queue.iter().rev().find(is_it)?;
         reply.extend_from_slice(kept.reply.bytes());
         let version = (kept.version != Version::ZERO).then_some(kept.version);
@@ -104,7 +105,7 @@ impl Answers {
     pub(crate) fn keep(
         &mut self,
         settings: &Settings,
-        identity: &Identity<'_>,
+        (client, identity): (Client, &Identity<'_>),
         now: Moment,
         (reply, version): (&[u8], Option<Version>),
     ) {
@@ -112,7 +113,8 @@ impl Answers {
             return;
         }
         self.push(Kept {
-            identity: self.hash(identity),
+            client,
+            correlation: self.hash(identity),
             until: identity.until,
             version: version.unwrap_or(Version::ZERO),
             reply: Payload::new(reply),
@@ -168,16 +170,16 @@ impl Answers {
         Some(kept)
     }
 
-    fn hash(&self, identity: &Identity<'_>) -> [u64; 2] {
-        let hash = |part: u64, bytes: &[u8]| siphash(self.seed, part, bytes);
-        [hash(1, identity.client_id), hash(2, identity.correlation)]
+    fn hash(&self, identity: &Identity<'_>) -> u64 {
+        siphash(self.seed, 2, identity.correlation)
     }
 
     /// Appends the state.
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         writer.len(self.queue.len());
         for kept in &self.queue {
-            kept.identity.iter().for_each(|half| writer.u64(*half));
+            writer.u64(kept.client.number());
+            writer.u64(kept.correlation);
             writer.u64(kept.until.nanos());
             writer.u64(kept.version.packed());
             writer.bytes(kept.reply.bytes());
@@ -192,7 +194,8 @@ impl Answers {
         let mut answers = Self::new(seed);
         for _ in 0..reader.count(40)? {
             answers.push(Kept {
-                identity: [reader.u64()?, reader.u64()?],
+                client: Client::new(reader.u64()?),
+                correlation: reader.u64()?,
                 until: Moment::from_nanos(reader.u64()?),
                 version: Version::from_packed(reader.u64()?),
                 reply: Payload::new(reader.bytes()?),

@@ -72,7 +72,9 @@ impl StateStore {
         let is_write = matches!(request.command, Command::Write(_) | Command::Group(_));
         let identity = request.identity.filter(|_| is_write);
         if let Some(identity) = &identity
-            && let Some(answer) = self.answers.find(identity, now.time, reply)
+            && let Some(answer) = self
+                .answers
+                .find((request.client, identity), now.time, reply)
         {
             self.counters.repeated += 1;
             return Ok(answer);
@@ -91,8 +93,8 @@ impl StateStore {
         self.counters.notified += (out.len() - notified) as u64;
         if let Some(identity) = &identity {
             let answer = (&reply[start..], version);
-            self.answers
-                .keep(&self.settings, identity, now.time, answer);
+            let call = (request.client, identity);
+            self.answers.keep(&self.settings, call, now.time, answer);
         }
         Ok(Answer {
             version,
@@ -334,6 +336,10 @@ impl StateStore {
 
     /// An entry that has expired goes before a command that could see it is carried out.
     pub(crate) fn settle(&mut self, place: Place<'_>, now: Now, out: &mut Outbox) {
+        let first = self.table.first_deadline();
+        if first.is_none_or(|deadline| deadline > now.time) {
+            return;
+        }
         let entry = self.table.find(place.hash, place.key);
         if entry.is_some_and(|record| !record.is_alive(now.time)) {
             self.table.remove(place.hash, place.key);

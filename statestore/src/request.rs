@@ -46,11 +46,9 @@ pub struct Request<'a> {
     pub identity: Option<Identity<'a>>,
 }
 
-/// What makes two requests the same.
+/// What makes two requests of one client the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity<'a> {
-    /// The client ID.
-    pub client_id: &'a [u8],
     /// The correlation data.
     pub correlation: &'a [u8],
     /// Until when it may come again: the message expiry.

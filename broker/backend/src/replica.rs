@@ -1,6 +1,7 @@
 //! A chain of one: head and tail of a partition at once. The head stamps and matches; the tail
 //! applies, answers and hands out.
 
+use catena_hlc::Millis;
 use catena_mqtt::{Qos, ReasonCode};
 use catena_partition::{
     AskOutcome, Command, Effect, GroupRecipient, IdRun, Notice, Numbered, Origin, Outbox, Own,
@@ -75,11 +76,16 @@ impl Replica {
         requests: &[Numbered<'_>],
         now: Moment,
     ) {
+        // One reading for all: versions rise by themselves.
+        let mut wall = None;
         for numbered in requests {
             let origin = Origin::Frontend(frontend, numbered.number);
             match &numbered.request {
                 Request::Publish(publish) => self.publish(routes, origin, publish, now),
-                Request::Store(store) => self.store(routes, origin, store, now),
+                Request::Store(store) => {
+                    let wall = *wall.get_or_insert_with(|| (self.wall)());
+                    self.store(routes, origin, store, (now, wall));
+                }
                 other => self.apply(origin, What::Request(other), now),
             }
             if self.fault.is_some() {
@@ -110,7 +116,13 @@ impl Replica {
 
     /// Orders a request to the state store: its session is attached and its response topic matched
     /// here first, as far as the log does not have that yet.
-    fn store(&mut self, routes: &Routes, origin: Origin, request: &StoreRequest<'_>, now: Moment) {
+    fn store(
+        &mut self,
+        routes: &Routes,
+        origin: Origin,
+        request: &StoreRequest<'_>,
+        (now, wall): (Moment, Millis),
+    ) {
         let (session, attachment) = (request.session, request.attachment);
         if !self.partition.is_attached(session, attachment.generation) {
             let what = What::Attach {
@@ -122,7 +134,6 @@ impl Replica {
         if !self.partition.knows_recipients(request.response_topic) {
             self.match_topic(routes, request.response_topic, now);
         }
-        let wall = (self.wall)();
         self.apply(origin, What::Store { request, wall }, now);
     }
 

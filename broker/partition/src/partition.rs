@@ -187,7 +187,7 @@ impl Partition {
     }
 
     /// Whether this connection of a session is attached here.
-    pub fn is_attached(&self, session: SessionId, generation: Generation) -> bool {
+    pub fn is_attached(&mut self, session: SessionId, generation: Generation) -> bool {
         self.topics.is_attached(session, generation)
     }
 

@@ -3,26 +3,30 @@
 use super::*;
 use crate::Identity;
 
-fn identity<'a>(client_id: &'a [u8], correlation: &'a [u8], until: u64) -> Identity<'a> {
+fn identity(client: u64, correlation: &[u8], until: u64) -> (Client, Identity<'_>) {
     let until = Moment::from_nanos(until * 1_000_000);
-    Identity {
-        client_id,
+    let identity = Identity {
         correlation,
         until,
         again: true,
-    }
+    };
+    (Client::new(client), identity)
 }
 
 impl Harness {
     /// Asks for a request that can be recognised: its reply, and whether it was.
     #[track_caller]
-    fn again(&mut self, identity: Identity<'_>, elements: &[&str]) -> (Replied, bool) {
+    fn again(
+        &mut self,
+        (client, identity): (Client, Identity<'_>),
+        elements: &[&str],
+    ) -> (Replied, bool) {
         let payload = payload(elements);
         let stamp = self.stamp(0);
         let request = Request {
             timestamp: Some(&stamp),
             identity: Some(identity),
-            ..Request::new(Client::new(1), Command::parse(&payload).unwrap())
+            ..Request::new(client, Command::parse(&payload).unwrap())
         };
         let (reply, answer) = self.apply(&request);
         let payload = String::from_utf8_lossy(&reply).into_owned();
@@ -39,7 +43,7 @@ impl Harness {
 #[test]
 fn a_request_that_comes_again_is_answered_as_before() {
     let mut harness = Harness::new();
-    let once = identity(b"c1", b"7", 100);
+    let once = identity(1, b"7", 100);
     let (first, repeated) = harness.again(once, &["SET", "k", "v", "NX"]);
     assert_eq!((first.payload.as_str(), repeated), ("+OK\r\n", false));
     let digest = harness.store.digest();
@@ -49,16 +53,16 @@ fn a_request_that_comes_again_is_answered_as_before() {
     );
     assert_eq!(harness.store.digest(), digest);
     for other in [
-        identity(b"c2", b"7", 100),
-        identity(b"c1", b"8", 100),
-        identity(b"c", b"17", 100),
+        identity(2, b"7", 100),
+        identity(1, b"8", 100),
+        identity(3, b"17", 100),
     ] {
         let (reply, repeated) = harness.again(other, &["SET", "k", "v", "NX"]);
         assert_eq!((reply.payload.as_str(), repeated), (":-1\r\n", false));
         assert_eq!(reply.version, first.version);
     }
     harness.pass(100);
-    let (late, repeated) = harness.again(identity(b"c1", b"7", 200), &["SET", "k", "v", "NX"]);
+    let (late, repeated) = harness.again(identity(1, b"7", 200), &["SET", "k", "v", "NX"]);
     assert_eq!((late.payload.as_str(), repeated), (":-1\r\n", false));
     assert_eq!(harness.store.stats().answers, 1);
 }
@@ -66,11 +70,11 @@ fn a_request_that_comes_again_is_answered_as_before() {
 #[test]
 fn an_answer_that_has_run_out_is_not_given_whether_or_not_a_tick_came() {
     let mut harness = Harness::new();
-    harness.again(identity(b"c1", b"7", 100), &["INCRBY", "n", "1"]);
+    harness.again(identity(1, b"7", 100), &["INCRBY", "n", "1"]);
     harness.millis += 100;
-    let (reply, repeated) = harness.again(identity(b"c1", b"7", 150), &["INCRBY", "n", "1"]);
+    let (reply, repeated) = harness.again(identity(1, b"7", 150), &["INCRBY", "n", "1"]);
     assert_eq!((reply.payload.as_str(), repeated), (":2\r\n", false));
-    let (reply, repeated) = harness.again(identity(b"c1", b"7", 150), &["INCRBY", "n", "1"]);
+    let (reply, repeated) = harness.again(identity(1, b"7", 150), &["INCRBY", "n", "1"]);
     assert_eq!((reply.payload.as_str(), repeated), (":2\r\n", true));
 }
 
@@ -78,14 +82,14 @@ fn an_answer_that_has_run_out_is_not_given_whether_or_not_a_tick_came() {
 fn refusals_are_kept_and_registrations_and_reads_are_not() {
     let mut harness = Harness::new();
     harness.say(&["SET", "n", "x"]);
-    let once = identity(b"c1", b"1", 100);
+    let once = identity(1, b"1", 100);
     let (refused, _) = harness.again(once, &["INCRBY", "n", "1"]);
     harness.say(&["SET", "n", "1"]);
     assert_eq!(harness.again(once, &["INCRBY", "n", "1"]), (refused, true));
     for elements in [&["KEYNOTIFY", "k"][..], &["GET", "n"]] {
         for _ in 0..2 {
             assert!(
-                !harness.again(identity(b"c1", b"2", 100), elements).1,
+                !harness.again(identity(1, b"2", 100), elements).1,
                 "{elements:?}"
             );
         }
@@ -99,11 +103,11 @@ fn the_oldest_answer_gives_way() {
         ..Settings::generous(42)
     });
     for (correlation, until) in [(b"1", 300), (b"2", 100), (b"3", 200)] {
-        harness.again(identity(b"c1", correlation, until), &["INCRBY", "n", "1"]);
+        harness.again(identity(1, correlation, until), &["INCRBY", "n", "1"]);
     }
     let repeated = |harness: &mut Harness, correlation: &[u8]| {
         harness
-            .again(identity(b"c1", correlation, 300), &["INCRBY", "n", "1"])
+            .again(identity(1, correlation, 300), &["INCRBY", "n", "1"])
             .1
     };
     assert!(repeated(&mut harness, b"2") && repeated(&mut harness, b"3"));
@@ -114,12 +118,13 @@ fn the_oldest_answer_gives_way() {
 #[test]
 fn only_who_says_that_it_comes_again_is_answered_as_before() {
     let mut harness = Harness::new();
+    let (client, again) = identity(1, b"7", 100);
     let once = Identity {
         again: false,
-        ..identity(b"c1", b"7", 100)
+        ..again
     };
     for sum in [":1\r\n", ":2\r\n"] {
-        let (reply, repeated) = harness.again(once, &["INCRBY", "n", "1"]);
+        let (reply, repeated) = harness.again((client, once), &["INCRBY", "n", "1"]);
         assert_eq!((reply.payload.as_str(), repeated), (sum, false));
     }
 }
@@ -128,7 +133,7 @@ fn only_who_says_that_it_comes_again_is_answered_as_before() {
 fn a_long_reply_is_kept_whole() {
     let mut harness = Harness::new();
     harness.say(&["SET", "n", "x"]);
-    let once = identity(b"c1", b"1", 100);
+    let once = identity(1, b"1", 100);
     let (refused, _) = harness.again(once, &["INCRBY", "n", "1"]);
     assert!(refused.payload.len() > 15);
     assert_eq!(harness.again(once, &["INCRBY", "n", "1"]), (refused, true));

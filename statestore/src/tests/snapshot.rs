@@ -28,7 +28,6 @@ fn after(steps: &[Step]) -> Harness {
             let until = Moment::from_nanos((harness.millis + 30) * 1_000_000);
             let correlation = [index as u8];
             let identity = Identity {
-                client_id: b"c",
                 correlation: &correlation,
                 until,
                 again: true,

@@ -65,7 +65,6 @@ fn request(store: &mut StateStore, now: Now, selector: u8, payload: &[u8]) {
     let until = Moment::from_nanos(now.time.nanos() + 20_000_000);
     let correlation = [selector & 56];
     let identity = Identity {
-        client_id: b"c",
         correlation: &correlation,
         until,
         again: true,

@@ -94,9 +94,7 @@ impl Store {
             publisher: NOBODY,
             random: request.random,
         };
-        if topics.reaches_all(request.response_topic) {
-            topics.publish(context, Origin::Nobody, &response)?;
-        } else {
+        if !topics.respond(context, &response)? {
             let asked = Asked::Publish(OwnedPublish::copy(&response));
             context.asks.push(asked, crate::Then::Nothing, context.out);
         }
@@ -180,7 +178,6 @@ impl Store {
             fencing_token: request.fencing_token,
             persist: request.persist,
             identity: Some(Identity {
-                client_id: &request.session.packed().to_le_bytes(),
                 correlation: request.correlation,
                 until,
                 again: request.again,

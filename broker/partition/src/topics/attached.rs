@@ -57,6 +57,8 @@ pub(crate) struct Attached {
     queues: Pool<Queue>,
     spare: Vec<VecDeque<QueueEntry>>,
     changes: u64,
+    /// The session asked for last: requests to the state store come in runs of one.
+    last: u32,
 }
 
 impl Attached {
@@ -69,6 +71,7 @@ impl Attached {
             queues: Pool::new(),
             spare: Vec::new(),
             changes: 1,
+            last: 0,
         }
     }
 
@@ -104,8 +107,12 @@ impl Attached {
     }
 
     /// Whether this connection of a session is attached.
-    pub(crate) fn is_attached(&self, session: SessionId, generation: Generation) -> bool {
-        let record = self.find(session).and_then(|index| self.slab.at(index));
+    pub(crate) fn is_attached(&mut self, session: SessionId, generation: Generation) -> bool {
+        let Some(index) = self.find_at(self.last, session) else {
+            return false;
+        };
+        self.last = index;
+        let record = self.slab.at(index);
         record.is_some_and(|record| record.online && record.generation == generation)
     }
 

@@ -86,6 +86,17 @@ impl Topics {
         publish: &Publish<'_>,
     ) -> Result<(), Fault> {
         let index = self.names.find_or_insert(publish.topic);
+        self.publish_at(context, origin, index, publish)
+    }
+
+    /// As [`Topics::publish`], where the topic's place is known.
+    pub(super) fn publish_at(
+        &mut self,
+        context: &mut Context<'_>,
+        origin: Origin,
+        index: TopicIndex,
+        publish: &Publish<'_>,
+    ) -> Result<(), Fault> {
         let set = self.names.at(index).map_or(EMPTY, |topic| topic.set);
         if let Some(refusal) = self.refusal(context, index, set, publish) {
             self.names.remove_if_idle(index);

@@ -7,21 +7,32 @@ use super::publish::body_bytes;
 use super::queue::{QueueEntry, Source};
 use super::sets::EMPTY;
 use super::state::Topics;
-use crate::Publish;
 use crate::partition::Context;
+use crate::{Origin, Publish};
 
 impl Topics {
     /// Whether this connection of a session is attached here.
-    pub(crate) fn is_attached(&self, session: SessionId, generation: Generation) -> bool {
+    pub(crate) fn is_attached(&mut self, session: SessionId, generation: Generation) -> bool {
         self.attached.is_attached(session, generation)
     }
 
-    /// Whether everybody who is to get a topic's messages can be reached from this partition.
-    pub(crate) fn reaches_all(&mut self, topic: &str) -> bool {
-        let index = self.names.find(topic);
-        let topic = index.and_then(|index| self.names.at(index));
-        let set = topic.and_then(|topic| self.sets.at(topic.set));
-        set.is_none_or(|set| set.is_complete)
+    /// Gives a response to whoever is subscribed to its topic. `false`, and nothing is done, if
+    /// not all of them can be reached from this partition.
+    pub(crate) fn respond(
+        &mut self,
+        context: &mut Context<'_>,
+        response: &Publish<'_>,
+    ) -> Result<bool, Fault> {
+        let index = self.names.find_or_insert(response.topic);
+        let set = self
+            .names
+            .at(index)
+            .and_then(|topic| self.sets.at(topic.set));
+        if set.is_some_and(|set| !set.is_complete) {
+            return Ok(false);
+        }
+        self.publish_at(context, Origin::Nobody, index, response)?;
+        Ok(true)
     }
 
     /// Queues a message for one session that has a connection here. Nothing for others.
