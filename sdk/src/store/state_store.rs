@@ -283,16 +283,35 @@ impl StateStore {
     ///
     /// As [`get`](Self::get).
     pub async fn time_to_live(&self, key: impl AsRef<[u8]>) -> Result<TimeToLive, Error> {
-        let command = Command::TimeToLive { key: key.as_ref() };
-        let answer = self.calls().ask(&command, self.timeout).await?;
-        Ok(match parse(&answer.payload)? {
-            Reply::Number(reply::LIVES_NOT) => TimeToLive::Absent,
-            Reply::Number(reply::LIVES_FOREVER) => TimeToLive::Forever,
-            Reply::Number(millis @ 0..) => {
-                TimeToLive::For(Duration::from_millis(millis.unsigned_abs()))
+        Ok(self.lives(key.as_ref()).await?.0)
+    }
+
+    /// The value of a key and how long the key lives on, both of the same version: both questions
+    /// travel together, and again if somebody has changed the key between the two answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn get_with_time_to_live(
+        &self,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Option<(Entry, TimeToLive)>, Error> {
+        let key = key.as_ref();
+        let asking = async {
+            loop {
+                let read = tokio::try_join!(self.get(key), self.lives(key))?;
+                let (Some(entry), (left, version)) = read else {
+                    return Ok(None);
+                };
+                // Without a version nobody can know.
+                if left != TimeToLive::Absent && version.is_none_or(|v| entry.version == Some(v)) {
+                    return Ok(Some((entry, left)));
+                }
             }
-            other => return Err(unexpected(&other)),
-        })
+        };
+        let after = self.timeout;
+        let asked = tokio::time::timeout(after, asking).await;
+        asked.unwrap_or(Err(Error::TimedOut { after }))
     }
 
     /// The names of what the store can do beyond the published protocol, in the words of the
@@ -354,6 +373,21 @@ impl StateStore {
             persist,
         };
         self.calls().send(payload, beside, self.timeout).await
+    }
+
+    /// How long a key lives on, and its version.
+    async fn lives(&self, key: &[u8]) -> Result<(TimeToLive, Option<Version>), Error> {
+        let command = Command::TimeToLive { key };
+        let answer = self.calls().ask(&command, self.timeout).await?;
+        let left = match parse(&answer.payload)? {
+            Reply::Number(reply::LIVES_NOT) => TimeToLive::Absent,
+            Reply::Number(reply::LIVES_FOREVER) => TimeToLive::Forever,
+            Reply::Number(millis @ 0..) => {
+                TimeToLive::For(Duration::from_millis(millis.unsigned_abs()))
+            }
+            other => return Err(unexpected(&other)),
+        };
+        Ok((left, answer.version))
     }
 
     async fn add(&self, key: &[u8], by: i64, token: Option<&Version>) -> Result<i64, Error> {
