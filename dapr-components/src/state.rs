@@ -1,30 +1,29 @@
-//! The state store.
+//! The state store: Dapr's entries as entries of the broker's own store.
+//!
+//! What it is: one round trip to the store for an operation, with nothing kept in between. ETags
+//! are the store's versions, transactions its groups, and values its values, byte for byte.
+//!
+//! What it never does: repeat a write of unknown outcome, or let a call wait for longer than it
+//! may.
+//!
+//! Start reading at `keys` (under which name an entry is kept), then `operations` (what is asked of
+//! the store), `failure` (how a sidecar learns of errors) and `service` (the calls themselves).
+//! `docs/reference/dapr-state.md` is the reference for users.
 
-use std::sync::Arc;
+mod access;
+mod bulk;
+mod client;
+mod clock;
+mod etag;
+mod failure;
+mod instance;
+mod keys;
+mod operations;
+mod request;
+mod service;
+mod settings;
+mod transaction;
+mod ttl;
 
-use tonic::Status;
-
-use crate::context::Context;
-use crate::instances::{Component, Flavour, Init, Instances};
-use crate::server::Served;
-
-/// One Component resource of a state type.
-#[derive(Debug)]
-pub struct Instance {}
-
-impl Component for Instance {
-    const KIND: &'static str = "state";
-
-    async fn open(_init: Init, _context: &Context) -> Result<Self, Status> {
-        Err(Status::unimplemented("there is no state store yet"))
-    }
-
-    async fn close(&self) {}
-
-    fn is_connected(&self) -> bool {
-        false
-    }
-}
-
-/// Puts the services onto a socket.
-pub fn serve(_instances: &Arc<Instances<Instance>>, _flavour: Flavour, _served: &mut Served) {}
+pub use instance::Instance;
+pub(crate) use service::serve;

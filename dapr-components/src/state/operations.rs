@@ -1,0 +1,236 @@
+//! What the state store does with one entry or one transaction.
+//!
+//! Nothing is sent twice: a write whose answer does not come may have been done, and only the
+//! caller knows whether doing it again does harm.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use catena_sdk::{Delete, Error, Event, Events, Group, GroupOutcome, Set, TimeToLive};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::access::{Access, Ready};
+use super::etag::{Condition, EtagError};
+use super::failure::{Failure, Kind};
+use super::transaction::{Change, Unfoldable, Write, fold};
+use super::{clock, ttl};
+
+/// An entry as an answer shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) value: Bytes,
+    /// Its version as text.
+    pub(crate) etag: Option<String>,
+    /// When it is gone, in RFC 3339; `None` if it stays, or nobody can know.
+    pub(crate) expire_time: Option<String>,
+}
+
+/// The operations of one call, which all have to end in time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operations<'a> {
+    access: &'a Access,
+    deadline: Instant,
+}
+
+impl<'a> Operations<'a> {
+    /// They end by the deadline, with or without an answer.
+    pub(crate) fn new(access: &'a Access, deadline: Instant) -> Self {
+        Self { access, deadline }
+    }
+
+    /// Reads an entry.
+    pub(crate) async fn get(self, name: &str) -> Result<Option<Found>, Failure> {
+        let ready = self.access.ready(self.deadline).await?;
+        self.read(&ready, name).await
+    }
+
+    /// Changes an entry, if its condition is met.
+    pub(crate) async fn write(self, write: Write) -> Result<(), Failure> {
+        let ready = self.access.ready(self.deadline).await?;
+        let key = &*write.key;
+        match (write.change, write.condition) {
+            (Change::Set { value, lifetime }, condition) => {
+                let set = Set::new(write.name, value);
+                let set = match condition {
+                    Condition::Always => return self.set(&ready, set, lifetime).await.map(drop),
+                    Condition::Absent => set.if_absent(),
+                    Condition::Version(version) => {
+                        ready.check_compares()?;
+                        set.if_version(&version)
+                    }
+                };
+                let events = ready.store.client().events();
+                let is_met = self.set(&ready, set, lifetime).await?;
+                met(is_met, key, events).await
+            }
+            (Change::Delete, Condition::Always) => {
+                let delete = ready.store.delete_with(Delete::new(write.name));
+                self.written(delete).await.map(drop)
+            }
+            (Change::Delete, Condition::Absent) => {
+                let found = self.read(&ready, &write.name).await?;
+                let mismatch = || Failure::etag(EtagError::Mismatch, key);
+                found.map_or(Ok(()), |_| Err(mismatch()))
+            }
+            (Change::Delete, Condition::Version(version)) => {
+                ready.check_compares()?;
+                let events = ready.store.client().events();
+                let delete = Delete::new(write.name).if_version(&version);
+                let is_met = self.written(ready.store.delete_with(delete)).await?;
+                met(is_met, key, events).await
+            }
+        }
+    }
+
+    /// Does all of a transaction, or nothing.
+    pub(crate) async fn transact(self, sequence: Vec<Write>) -> Result<(), Failure> {
+        let writes = fold(sequence).map_err(unfoldable)?;
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let ready = self.access.ready(self.deadline).await?;
+        ready.check_groups()?;
+        let events = ready.store.client().events();
+        let is_conditional = |write: &Write| write.condition != Condition::Always;
+        let group = writes.iter().fold(Group::new(), add);
+        match self.written(ready.store.apply(&group)).await? {
+            GroupOutcome::Applied(_) => Ok(()),
+            GroupOutcome::Unmet(index) => match writes.get(index) {
+                Some(write) if is_conditional(write) => met(false, &write.key, events).await,
+                _ => Err(Failure::new(
+                    Kind::Internal,
+                    "a condition that nobody gave is not met",
+                )),
+            },
+        }
+    }
+
+    async fn read(self, ready: &Ready, name: &str) -> Result<Option<Found>, Failure> {
+        let reading = async {
+            if ready.abilities.lifetimes {
+                ready.store.get_with_time_to_live(name).await
+            } else {
+                let entry = ready.store.get(name).await?;
+                Ok(entry.map(|entry| (entry, TimeToLive::Forever)))
+            }
+        };
+        let read = timeout_at(self.deadline, reading).await;
+        let read = read
+            .unwrap_or(Err(self.late()))
+            .map_err(|error| self.unread(error))?;
+        Ok(read.map(|(entry, left)| {
+            let version = entry.version.filter(|_| ready.abilities.compares);
+            let until = match left {
+                TimeToLive::For(left) => Some(ttl::expire_time(clock::since_epoch(), left)),
+                TimeToLive::Absent | TimeToLive::Forever => None,
+            };
+            Found {
+                value: entry.value,
+                etag: version.map(|version| version.to_string()),
+                expire_time: until,
+            }
+        }))
+    }
+
+    /// Whether the condition is met.
+    async fn set(
+        self,
+        ready: &Ready,
+        set: Set,
+        lifetime: Option<Duration>,
+    ) -> Result<bool, Failure> {
+        let set = lifetime.into_iter().fold(set, Set::lifetime);
+        let version = self.written(ready.store.set_with(set)).await?;
+        Ok(version.is_some())
+    }
+
+    /// The answer to a write.
+    async fn written<T>(self, write: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+        let written = timeout_at(self.deadline, write).await;
+        written.unwrap_or(Err(self.late())).map_err(|error| {
+            let mut failure = Failure::from(error);
+            if failure.kind == Kind::NoAnswer {
+                failure
+                    .text
+                    .push_str("; it may have been done, or be done yet");
+            }
+            failure
+        })
+    }
+
+    /// A read that has no answer can be repeated, and fails for the reason why it has none.
+    fn unread(self, error: Error) -> Failure {
+        let failure = Failure::from(error);
+        match self.access.why_down() {
+            Some(why) if failure.kind == Kind::NoAnswer => why,
+            _ => failure,
+        }
+    }
+
+    fn late(self) -> Error {
+        let after = self.access.timeout();
+        Error::TimedOut { after }
+    }
+}
+
+/// An unmet condition is a mismatch, unless the broker has lost the session meanwhile: then the
+/// client has sent the write again, and what the condition failed on may be the first of the two.
+async fn met(is_met: bool, key: &str, events: Events) -> Result<(), Failure> {
+    if is_met {
+        return Ok(());
+    }
+    if session_was_lost(events).await {
+        let text = "the broker has lost the session while this was under way; \
+            it may have been done; read the entry to know";
+        return Err(Failure::new(Kind::NoAnswer, text));
+    }
+    Err(Failure::etag(EtagError::Mismatch, key))
+}
+
+/// Looks through what has happened already; waits for nothing.
+async fn session_was_lost(mut events: Events) -> bool {
+    while let Ok(Some(event)) = timeout(Duration::ZERO, events.next()).await {
+        if matches!(
+            event,
+            Event::Connected {
+                session_present: false
+            }
+        ) {
+            return true;
+        }
+    }
+    false
+}
+
+fn add(group: Group, write: &Write) -> Group {
+    let name = write.name.clone();
+    match (&write.change, &write.condition) {
+        (Change::Set { value, lifetime }, condition) => {
+            let set = Set::new(name, value.clone());
+            let set = lifetime.iter().fold(set, |set, it| set.lifetime(*it));
+            group.set(match condition {
+                Condition::Always => set,
+                Condition::Absent => set.if_absent(),
+                Condition::Version(version) => set.if_version(version),
+            })
+        }
+        (Change::Delete, Condition::Version(version)) => {
+            group.delete(Delete::new(name).if_version(version))
+        }
+        // That a key is absent is no condition of a delete, and has been refused before.
+        (Change::Delete, Condition::Always | Condition::Absent) => group.delete(Delete::new(name)),
+    }
+}
+
+fn unfoldable(error: Unfoldable) -> Failure {
+    match error {
+        Unfoldable::Etag { key, error } => Failure::etag(error, &key),
+        Unfoldable::OnlyAbsent { key } => {
+            let text = format!(
+                "the transaction does nothing with {key:?} but to demand, by first-write and \
+                 delete, that it does not exist; the state store has no such write"
+            );
+            Failure::new(Kind::Invalid, text)
+        }
+    }
+}

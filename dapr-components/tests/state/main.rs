@@ -1,0 +1,13 @@
+//! The state store as a sidecar uses it, over a socket, on a broker inside the test.
+//!
+//! The cases of Dapr's own conformance suite are here as tests of the same meaning, and beside them
+//! what the suite does not look at: faults, several instances, names.
+
+mod etags;
+mod faults;
+mod fixture;
+mod instances;
+mod store;
+mod transactions;
+mod ttl;
+mod values;
