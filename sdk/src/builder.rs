@@ -1,6 +1,7 @@
 //! The options of a client.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ pub struct Builder {
     claim_within: Duration,
     close_within: Duration,
     user_properties: Vec<(String, String)>,
+    authentication: Option<Authentication>,
+    keeps_trying: bool,
+    claims_from_subscribe: bool,
 }
 
 /// A user name and a password. `Debug` does not show it.
@@ -55,6 +59,13 @@ pub struct Builder {
 pub(crate) struct Credentials {
     pub(crate) user: String,
     pub(crate) password: String,
+}
+
+/// A method of authentication, and the file with what it needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Authentication {
+    pub(crate) method: String,
+    pub(crate) file: PathBuf,
 }
 
 /// What a driver needs to know, checked.
@@ -77,6 +88,9 @@ pub(crate) struct Options {
     pub(crate) claim_within: Duration,
     pub(crate) close_within: Duration,
     pub(crate) user_properties: Vec<(String, String)>,
+    pub(crate) authentication: Option<Authentication>,
+    pub(crate) keeps_trying: bool,
+    pub(crate) claims_from_subscribe: bool,
 }
 
 /// `rumqttc` asks for no less, and the packet has 16 bits for it.
@@ -106,6 +120,9 @@ impl Builder {
             claim_within: Duration::from_secs(10),
             close_within: Duration::from_secs(5),
             user_properties: Vec::new(),
+            authentication: None,
+            keeps_trying: false,
+            claims_from_subscribe: false,
         }
     }
 
@@ -221,6 +238,37 @@ impl Builder {
         self
     }
 
+    /// Authentication Method of CONNECT, such as `K8S-SAT`, and the file whose content is the
+    /// Authentication Data. The file is read for each connection anew, since tokens are replaced
+    /// before they expire. Methods that need more than CONNECT and CONNACK are out of reach.
+    pub fn authentication_file(
+        mut self,
+        method: impl Into<String>,
+        file: impl Into<PathBuf>,
+    ) -> Self {
+        self.authentication = Some(Authentication {
+            method: method.into(),
+            file: file.into(),
+        });
+        self
+    }
+
+    /// Goes on connecting whatever the broker says, once there is a client: a refusal may be
+    /// mended at the broker, and a client that ends does not hear of that. Else a refusal that is
+    /// no passing one ends the client.
+    pub fn keep_trying(mut self) -> Self {
+        self.keeps_trying = true;
+        self
+    }
+
+    /// The time of [`claim_within`](Self::claim_within) runs from the latest subscription, and not
+    /// at all before the first: for programs that cannot know when they will subscribe. Messages
+    /// that wait take from what Receive Maximum allows, and are not acknowledged.
+    pub fn claim_from_subscribe(mut self) -> Self {
+        self.claims_from_subscribe = true;
+        self
+    }
+
     /// Connects, and returns when the broker has accepted. The first attempt decides; later ones,
     /// after the connection breaks, are the client's own affair.
     ///
@@ -292,6 +340,9 @@ impl Builder {
             claim_within: self.claim_within,
             close_within: self.close_within,
             user_properties: self.user_properties,
+            authentication: self.authentication,
+            keeps_trying: self.keeps_trying,
+            claims_from_subscribe: self.claims_from_subscribe,
         })
     }
 

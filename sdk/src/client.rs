@@ -4,11 +4,11 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::builder::Options;
-use crate::driver::{Control, Driver, Ends};
+use crate::driver::{Control, Driver, Ends, Status};
 use crate::publish::Pending;
 use crate::session::{Outgoing, Shared};
 use crate::{Builder, Error, Event, Events, Messages, Publish, Published, Subscribe, tasks};
@@ -33,6 +33,7 @@ struct Inner {
     publishes: mpsc::Sender<Outgoing>,
     control: mpsc::Sender<Control>,
     events: broadcast::Sender<Event>,
+    status: watch::Receiver<Status>,
     ended: Arc<OnceLock<Error>>,
     driver: Mutex<Option<JoinHandle<()>>>,
 }
@@ -91,12 +92,14 @@ impl Client {
         let (publishes, publishes_taken) = mpsc::channel(options.queue_len_max);
         let (control, control_taken) = mpsc::channel(CONTROL_LEN_MAX);
         let (events, _) = broadcast::channel(EVENTS_LEN_MAX);
+        let (status, status_seen) = watch::channel(Status::Connecting);
         let ended = Arc::new(OnceLock::new());
         let client_id = options.client_id.clone();
         let ends = Ends {
             publishes: publishes_taken,
             control: control_taken,
             events: events.clone(),
+            status,
             ended: Arc::clone(&ended),
             first,
         };
@@ -107,6 +110,7 @@ impl Client {
             publishes,
             control,
             events,
+            status: status_seen,
             ended,
             driver: Mutex::new(Some(driver)),
         };
@@ -243,6 +247,47 @@ impl Client {
         sent.map_err(|_| self.inner.why_ended())?;
         let answer = answered.await.map_err(|_| self.inner.why_ended())?;
         Ok(Messages::new(answer?, manual, lost, self.clone()))
+    }
+
+    /// Whether there is a connection now. It may break at any moment.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(*self.inner.status.borrow(), Status::Up)
+    }
+
+    /// Why there is no connection now: how the last one, or the last attempt at one, has ended.
+    /// `None` while there is one, and before the first attempt has failed.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Error> {
+        match &*self.inner.status.borrow() {
+            Status::Connecting | Status::Up => None,
+            Status::Down(error) => Some(error.clone()),
+        }
+    }
+
+    /// Returns when there is a connection; at once if there is one. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// What ended the client.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let broker = catena_sdk_testing::Broker::start()?;
+    /// # let url = broker.url();
+    /// use catena_sdk::Client;
+    ///
+    /// let client = Client::builder(&url).start()?;
+    /// client.connected().await?;
+    /// assert!(client.is_connected() && client.trouble().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connected(&self) -> Result<(), Error> {
+        let mut status = self.inner.status.clone();
+        let up = status.wait_for(|status| matches!(status, Status::Up)).await;
+        up.map(|_| ()).map_err(|_| self.inner.why_ended())
     }
 
     /// What happens to the connection from now on.

@@ -7,7 +7,10 @@
 //! nothing else, so that a session taken over may look like a connection that broke.
 
 use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
 
+use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5 as wire;
 use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions, MqttState, Request};
@@ -39,10 +42,14 @@ pub(crate) fn packet_ids(options: &Options) -> u16 {
 }
 
 /// A connection that is made when the event loop is polled first.
-pub(crate) fn open(options: &Options, resume: Resume) -> (AsyncClient, EventLoop) {
+///
+/// # Errors
+///
+/// What is to authenticate the client cannot be read.
+pub(crate) fn open(options: &Options, resume: Resume) -> io::Result<(AsyncClient, EventLoop)> {
     // All acknowledgements that can be due find room as well.
     let capacity = REQUESTS_MAX + usize::from(options.receive_max);
-    let mqtt = mqtt_options(options, resume.clean_start);
+    let mqtt = mqtt_options(options, resume.clean_start)?;
     let (requests, mut event_loop) = AsyncClient::new(mqtt, capacity);
     for packet_id in resume.releasing {
         // The event loop takes no PUBREL without having seen PUBLISH.
@@ -55,7 +62,7 @@ pub(crate) fn open(options: &Options, resume: Resume) -> (AsyncClient, EventLoop
     }
     event_loop.state.events.clear();
     event_loop.pending = resume.again;
-    (requests, event_loop)
+    Ok((requests, event_loop))
 }
 
 /// Lets the event loop use all packet IDs, whatever Receive Maximum the broker has: the session
@@ -90,7 +97,7 @@ pub(crate) fn use_all_packet_ids(state: &mut MqttState) {
     state.events.pop_back();
 }
 
-fn mqtt_options(options: &Options, clean_start: bool) -> MqttOptions {
+fn mqtt_options(options: &Options, clean_start: bool) -> io::Result<MqttOptions> {
     let url = &options.url;
     let host = match url.scheme {
         Scheme::Tcp => url.bracketed(),
@@ -125,6 +132,10 @@ fn mqtt_options(options: &Options, clean_start: bool) -> MqttOptions {
     properties.receive_maximum = Some(options.receive_max);
     properties.max_packet_size = Some(options.packet_bytes_max);
     properties.user_properties = options.user_properties.clone();
+    if let Some(authentication) = &options.authentication {
+        properties.authentication_method = Some(authentication.method.clone());
+        properties.authentication_data = Some(token(&authentication.file)?);
+    }
     mqtt.set_connect_properties(properties);
     if let Some(credentials) = &options.credentials {
         mqtt.set_credentials(credentials.user.as_str(), credentials.password.as_str());
@@ -150,5 +161,16 @@ fn mqtt_options(options: &Options, clean_start: bool) -> MqttOptions {
         );
         mqtt.set_last_will(will);
     }
-    mqtt
+    Ok(mqtt)
+}
+
+/// The content of a file, without the line end that editors leave.
+fn token(path: &Path) -> io::Result<Bytes> {
+    let named = |error: io::Error| {
+        let text = format!("{}: {error}", path.display());
+        io::Error::new(error.kind(), text)
+    };
+    let mut token = std::fs::read(path).map_err(named)?;
+    token.truncate(token.trim_ascii_end().len());
+    Ok(token.into())
 }

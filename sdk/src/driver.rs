@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use rumqttc::v5::mqttbytes::v5 as wire;
 use rumqttc::v5::{AsyncClient, ConnectionError, Event as WireEvent, EventLoop, StateError};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::backoff::Backoff;
@@ -34,6 +34,7 @@ pub(crate) struct Driver {
     publishes: mpsc::Receiver<Outgoing>,
     control: mpsc::Receiver<Control>,
     events: broadcast::Sender<Event>,
+    status: watch::Sender<Status>,
     ended: Arc<OnceLock<Error>>,
     /// Who waits for the first connection.
     first: Option<oneshot::Sender<Result<(), Error>>>,
@@ -50,8 +51,19 @@ pub(crate) struct Ends {
     pub(crate) publishes: mpsc::Receiver<Outgoing>,
     pub(crate) control: mpsc::Receiver<Control>,
     pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) status: watch::Sender<Status>,
     pub(crate) ended: Arc<OnceLock<Error>>,
     pub(crate) first: Option<oneshot::Sender<Result<(), Error>>>,
+}
+
+/// Whether there is a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Status {
+    /// Not yet, and no attempt has failed.
+    Connecting,
+    Up,
+    /// Not now: how the last one, or the last attempt, has ended.
+    Down(Error),
 }
 
 /// How a connection ended.
@@ -87,6 +99,7 @@ impl Driver {
             publishes: ends.publishes,
             control: ends.control,
             events: ends.events,
+            status: ends.status,
             ended: ends.ended,
             first: ends.first,
             closing: None,
@@ -107,8 +120,9 @@ impl Driver {
                 End::Lost(error) => error,
             };
             tracing::debug!(%error, "connection ended");
-            let is_final =
-                matches!(&error, Error::ConnectionRefused { reason } if !reason.is_retryable());
+            let is_final = !self.options.keeps_trying
+                && matches!(&error, Error::ConnectionRefused { reason } if !reason.is_retryable());
+            self.status.send_replace(Status::Down(error.clone()));
             // Nobody may listen.
             let _ = self.events.send(Event::Disconnected {
                 error: error.clone(),
@@ -124,6 +138,7 @@ impl Driver {
             }
         };
         let told = error.clone().unwrap_or(Error::Closed);
+        self.status.send_replace(Status::Down(told.clone()));
         // It is set here only.
         let _ = self.ended.set(told.clone());
         self.publishes.close();
@@ -146,7 +161,13 @@ impl Driver {
     /// Makes a connection, and serves it until it ends.
     async fn connection(&mut self) -> End {
         let resume = self.session.resume(self.all_releases);
-        let (requests, mut event_loop) = connection::open(&self.options, resume);
+        let (requests, mut event_loop) = match connection::open(&self.options, resume) {
+            Ok(opened) => opened,
+            Err(error) => {
+                let why = error.to_string().into();
+                return End::Lost(Error::Unreachable { why });
+            }
+        };
         self.said_goodbye = false;
         let end = loop {
             // The event loop is not polled beside a lock on it: what it has written by halves would
@@ -260,6 +281,7 @@ impl Driver {
                 // If nobody waits, the handles are gone as well.
                 let _ = first.send(Ok(()));
             }
+            self.status.send_replace(Status::Up);
         }
         let state = &mut event_loop.state;
         let done = self.session.handle_event(event, state, requests);

@@ -117,6 +117,12 @@ impl Publish {
         self
     }
 
+    /// The properties so far.
+    #[must_use]
+    pub fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
     /// What the client can refuse without asking the broker.
     pub(crate) fn check(&self) -> Result<(), Error> {
         topic::check_name(&self.topic)?;

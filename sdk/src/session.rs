@@ -307,7 +307,9 @@ impl Session {
         for id in self.subscriptions.missing(session_present) {
             self.questions.push_back(Question::Subscribe(id));
         }
-        self.unclaimed.restart(self.options.claim_within);
+        if !self.options.claims_from_subscribe {
+            self.unclaimed.restart(self.options.claim_within);
+        }
         // Nobody may listen.
         let _ = self.events.send(Event::Connected { session_present });
     }

@@ -38,9 +38,9 @@ struct Arrived {
 }
 
 impl Unclaimed {
-    /// A connection begins.
+    /// The time in which streams claim what is theirs begins.
     pub(super) fn restart(&mut self, claim_within: Duration) {
-        self.until = Some(Instant::now() + claim_within);
+        self.until = Instant::now().checked_add(claim_within);
     }
 }
 
@@ -190,6 +190,9 @@ impl Session {
                     }));
                 }
                 self.claim(id);
+                if self.options.claims_from_subscribe {
+                    self.unclaimed.restart(self.options.claim_within);
+                }
             }
             (Err(reason), Some((answer, _))) => {
                 self.subscriptions.remove(id);

@@ -164,3 +164,45 @@ async fn a_busy_broker_is_tried_again_and_a_taken_session_is_not() {
     };
     assert_eq!(reason, Reason::SESSION_TAKEN_OVER);
 }
+
+#[tokio::test]
+async fn whoever_keeps_trying_gets_in_once_the_broker_lets_it() {
+    let broker = Broker::builder().user("anna", "other").start().unwrap();
+    let address = broker.address();
+    let client = builder(&broker.url()).credentials("anna", "s3cret");
+    let client = client.keep_trying().start().unwrap();
+    let mut events = client.events();
+    while client.trouble().is_none() {
+        soon(events.next()).await.unwrap();
+    }
+    assert!(!client.is_connected());
+    let trouble = client.trouble().unwrap();
+    assert!(
+        matches!(trouble, Error::ConnectionRefused { .. }),
+        "{trouble:?}"
+    );
+    drop(broker);
+    let broker = Broker::builder().user("anna", "s3cret").at(address);
+    let _broker = broker.start().unwrap();
+    soon(client.connected()).await.unwrap();
+    soon(client.publish(("a", "x"))).await.unwrap();
+    assert!(client.is_connected() && client.trouble().is_none());
+    client.close().await;
+    assert!(!client.is_connected() && client.connected().await.is_err());
+}
+
+#[tokio::test]
+async fn a_token_is_read_for_each_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let broker = Scripted::start().await;
+    let missing = builder(&broker.url()).authentication_file("K8S-SAT", &file);
+    let error = missing.clone().connect().await.unwrap_err();
+    assert!(error.to_string().contains("token"), "{error}");
+    std::fs::write(&file, "eyJh\n").unwrap();
+    let (client, peer) = tokio::join!(missing.connect(), broker.connected(false));
+    let connect = peer.connect.properties.clone().unwrap();
+    assert_eq!(connect.authentication_method.as_deref(), Some("K8S-SAT"));
+    assert_eq!(connect.authentication_data.as_deref(), Some(&b"eyJh"[..]));
+    client.unwrap().close().await;
+}

@@ -150,6 +150,28 @@ async fn what_came_before_its_stream_waits_for_it_or_is_given_up() {
 }
 
 #[tokio::test]
+async fn messages_can_wait_for_a_first_subscription() {
+    let broker = Broker::start().unwrap();
+    let earlier = builder(&broker.url()).client_id("a").connect();
+    let earlier = earlier.await.unwrap();
+    let kept = earlier.subscribe("kept").await.unwrap();
+    earlier.close().await;
+    drop(kept);
+    let other = builder(&broker.url()).connect().await.unwrap();
+    other.publish(("kept", "x")).await.unwrap();
+
+    let client = builder(&broker.url()).client_id("a").claim_from_subscribe();
+    let client = client.claim_within(Duration::from_millis(1));
+    let client = client.connect().await.unwrap();
+    // Far more than the time to claim passes.
+    for _ in 0..100 {
+        client.publish(("other", "x")).await.unwrap();
+    }
+    let mut messages = client.subscribe("kept").await.unwrap();
+    assert_eq!(soon(messages.next()).await.unwrap().payload(), "x");
+}
+
+#[tokio::test]
 async fn retained_messages_say_so() {
     let broker = Broker::start().unwrap();
     let client = builder(&broker.url()).connect().await.unwrap();
