@@ -272,11 +272,9 @@ fn every_dependency_is_defended() {
     let mut findings = Findings::default();
     let mut used = BTreeSet::new();
     for manifest in members().expect("the manifests are readable") {
-        for entry in manifest
-            .entries
-            .iter()
-            .filter(|e| e.is_dependency() || e.is_dev_dependency())
-        {
+        for entry in manifest.entries.iter().filter(|e| {
+            e.is_dependency() || e.is_dev_dependency() || e.section == "build-dependencies"
+        }) {
             used.insert(entry.key.clone());
             let ours = entry.key == "catena" || entry.key.starts_with("catena-");
             if !ours && !defended.contains_key(entry.key.as_str()) {
