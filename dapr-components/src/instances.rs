@@ -4,6 +4,10 @@
 //! An Init makes an instance, and replaces the one that was there: the old one is closed first, so
 //! that it does not fight the new one for its client ID. There is no call that ends an instance, so
 //! it also goes when its sidecar has gone: no connection has used it for a while.
+//!
+//! Sidecars of several applications may share this process and have a resource of the same name.
+//! Each has a connection of its own, and so an instance of its own: an Init replaces what was made
+//! over the same connection, over one that is gone, or with the same identity.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -31,6 +35,13 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// `INVALID_ARGUMENT` for metadata that makes no sense, `UNAVAILABLE` and others for a broker
     /// that cannot be reached or refuses.
     fn open(init: Init, context: &Context) -> impl Future<Output = Result<Self, Status>> + Send;
+
+    /// What two instances at once cannot share, such as a client ID at a broker. An Init with the
+    /// identity of an instance replaces that.
+    fn identity(init: &Init) -> Option<String> {
+        let _ = init;
+        None
+    }
 
     /// Ends it, without acknowledging what nobody has answered. The broker's session stays.
     fn close(&self) -> impl Future<Output = ()> + Send;
@@ -81,16 +92,20 @@ pub struct Instances<C> {
     grace: Duration,
 }
 
+/// The instances of one name. Sidecars of different applications, each with a connection of its
+/// own, may have a resource of the same name and share this process.
 #[derive(Debug)]
 struct Slot<C> {
     /// Held while an instance is made or closed.
     changing: tokio::sync::Mutex<()>,
-    current: Mutex<Option<Current<C>>>,
+    /// The one that was used last is the last.
+    current: Mutex<Vec<Current<C>>>,
 }
 
 #[derive(Debug)]
 struct Current<C> {
     instance: Arc<C>,
+    identity: Option<String>,
     peers: Vec<Peer>,
     unused_since: Option<Instant>,
 }
@@ -181,12 +196,12 @@ impl<C: Component> Instances<C> {
         }
         let slot = self.slot(&name);
         let changing = slot.changing.lock().await;
-        self.close_slot(&slot).await;
         let init = Init {
             name,
             flavour,
             properties: Properties::new(properties),
         };
+        self.close_replaced(&slot, &init, &peer).await;
         let instance = self.open(&slot, init, peer).await;
         drop(changing);
         instance
@@ -230,13 +245,13 @@ impl<C: Component> Instances<C> {
     /// All that there are.
     #[must_use]
     pub fn all(&self) -> Vec<(InstanceName, Arc<C>)> {
-        let slots = self.slots();
-        let all = slots.iter().filter_map(|(name, slot)| {
+        let mut all = Vec::new();
+        for (name, slot) in &*self.slots() {
             let current = slot.current();
-            let instance = current.as_ref().map(|it| Arc::clone(&it.instance));
-            instance.map(|instance| (name.clone(), instance))
-        });
-        all.collect()
+            let instances = current.iter().map(|it| Arc::clone(&it.instance));
+            all.extend(instances.map(|instance| (name.clone(), instance)));
+        }
+        all
     }
 
     /// Whether each instance is connected to the broker.
@@ -248,49 +263,38 @@ impl<C: Component> Instances<C> {
     /// Whether a sidecar is connected that has used an instance.
     #[must_use]
     pub fn are_in_use(&self) -> bool {
-        let now = Instant::now();
         let slots: Vec<_> = self.slots().values().cloned().collect();
         slots
             .iter()
-            .any(|slot| slot.unused_for(now).is_none_or(|it| it.is_zero()))
+            .any(|slot| slot.current().iter().any(Current::is_used))
     }
 
     /// Closes the instances that nobody has used for the time of grace.
     pub async fn close_unused(&self, now: Instant) {
         let slots = self.slots().clone();
         for (name, slot) in slots {
-            let is_over = |slot: &Slot<C>| {
-                slot.unused_for(now)
-                    .is_some_and(|unused| unused >= self.grace)
-            };
-            if !is_over(&slot) {
-                continue;
-            }
             let changing = slot.changing.lock().await;
-            if is_over(&slot) && self.close_slot(&slot).await {
+            for unused in slot.take(|it| it.unused_for(now).is_some_and(|it| it >= self.grace)) {
+                unused.instance.close().await;
                 tracing::info!(component = %name, kind = C::KIND, "instance closed: not in use");
             }
             drop(changing);
         }
     }
 
-    /// Closes all of them, side by side.
+    /// Closes all of them.
     pub async fn close_all(&self) {
         let slots: Vec<_> = self.slots().values().cloned().collect();
-        let mut closing = Vec::new();
-        for slot in &slots {
-            let Some(current) = slot.current().take() else {
-                continue;
-            };
-            closing.push(current.instance);
-        }
-        for instance in closing {
-            instance.close().await;
+        for slot in slots {
+            for current in slot.take(|_| true) {
+                current.instance.close().await;
+            }
         }
     }
 
     async fn open(&self, slot: &Slot<C>, init: Init, peer: Peer) -> Result<Arc<C>, Status> {
         let name = init.name.clone();
+        let identity = C::identity(&init);
         let began = Instant::now();
         let opened = C::open(init, &self.context).await;
         let elapsed = began.elapsed();
@@ -298,8 +302,9 @@ impl<C: Component> Instances<C> {
             Ok(instance) => {
                 tracing::info!(component = %name, kind = C::KIND, ?elapsed, "instance is ready");
                 let instance = Arc::new(instance);
-                *slot.current() = Some(Current {
+                slot.current().push(Current {
                     instance: Arc::clone(&instance),
+                    identity,
                     peers: vec![peer],
                     unused_since: None,
                 });
@@ -313,13 +318,26 @@ impl<C: Component> Instances<C> {
         }
     }
 
-    /// Closes what is in the slot, if anything.
-    async fn close_slot(&self, slot: &Slot<C>) -> bool {
-        let Some(current) = slot.current().take() else {
-            return false;
+    /// Closes what an Init replaces.
+    async fn close_replaced(&self, slot: &Slot<C>, init: &Init, peer: &Peer) {
+        let identity = C::identity(init);
+        let is_same = |it: &Current<C>| identity.is_some() && it.identity == identity;
+        let is_replaced = |it: &mut Current<C>| {
+            let is_own = it.peers.iter().any(|other| other.is(peer));
+            is_own || !it.is_used() || is_same(it)
         };
-        current.instance.close().await;
-        true
+        for replaced in slot.take(is_replaced) {
+            let is_own = replaced.peers.iter().any(|other| other.is(peer));
+            if !is_own && replaced.is_used() {
+                tracing::warn!(
+                    component = %init.name,
+                    kind = C::KIND,
+                    "another sidecar that is still there had this client ID: give each replica \
+                     its own, such as consumerID \"{{podName}}\" or \"{{uuid}}\""
+                );
+            }
+            replaced.instance.close().await;
+        }
     }
 
     fn slot(&self, name: &InstanceName) -> Arc<Slot<C>> {
@@ -339,32 +357,47 @@ impl<C: Component> Instances<C> {
 }
 
 impl<C: Component> Slot<C> {
-    fn current(&self) -> MutexGuard<'_, Option<Current<C>>> {
+    fn current(&self) -> MutexGuard<'_, Vec<Current<C>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The instance, noted as used by this connection.
+    /// Takes some out.
+    fn take(&self, which: impl FnMut(&mut Current<C>) -> bool) -> Vec<Current<C>> {
+        self.current().extract_if(.., which).collect()
+    }
+
+    /// The instance that a connection uses: its own; else one whose connections are gone, since a
+    /// sidecar makes a new connection without an Init; else the latest, for tools.
     fn touch(&self, peer: &Peer) -> Option<Arc<C>> {
-        let mut current = self.current();
-        let current = current.as_mut()?;
-        if !current.peers.iter().any(|other| other.is(peer)) {
+        let mut all = self.current();
+        let own = |it: &Current<C>| it.peers.iter().any(|other| other.is(peer));
+        let left = |it: &Current<C>| !it.is_used();
+        let index = { all.iter().rposition(own) }
+            .or_else(|| all.iter().rposition(left))
+            .or_else(|| all.len().checked_sub(1))?;
+        let current = all.get_mut(index)?;
+        if !own(current) {
             current.peers.retain(Peer::is_alive);
             current.peers.push(peer.clone());
         }
         current.unused_since = None;
         Some(Arc::clone(&current.instance))
     }
+}
 
-    /// How long no connection and no stream has used the instance; `None` without an instance or
-    /// while one does.
-    fn unused_for(&self, now: Instant) -> Option<Duration> {
-        let mut current = self.current();
-        let current = current.as_mut()?;
-        if current.peers.iter().any(Peer::is_alive) || current.instance.is_in_use() {
-            current.unused_since = None;
+impl<C: Component> Current<C> {
+    /// Whether a connection or stream uses it.
+    fn is_used(&self) -> bool {
+        self.peers.iter().any(Peer::is_alive) || self.instance.is_in_use()
+    }
+
+    /// How long nobody has used it; `None` while somebody does.
+    fn unused_for(&mut self, now: Instant) -> Option<Duration> {
+        if self.is_used() {
+            self.unused_since = None;
             return None;
         }
-        let since = *current.unused_since.get_or_insert(now);
+        let since = *self.unused_since.get_or_insert(now);
         Some(now.saturating_duration_since(since))
     }
 }

@@ -16,7 +16,7 @@
 //! | [`discovery`] | what a sidecar does at its start, for `catena-dapr check` |
 //! | [`instances`] | one instance for each `x-component-instance` and kind of service |
 //! | [`metadata`] | `spec.metadata`, with all its spellings, as settings that cannot be wrong |
-//!
+//! | [`link`] | from settings to a client of the SDK, within the time that Init has |
 //! | [`pubsub`], [`state`] | the two kinds of components |
 //!
 //! A kind of component is a type that implements [`instances::Component`]: it owns its client of
@@ -28,6 +28,7 @@ pub mod context;
 pub mod discovery;
 mod health;
 pub mod instances;
+pub mod link;
 pub mod logging;
 pub mod metadata;
 pub mod metrics;

@@ -1,41 +1,19 @@
 //! Publish and subscribe.
+//!
+//! What it is: `mapping` is between Dapr's messages and MQTT's; `deliveries` decides which message
+//! goes to which stream and when once more, and knows neither clock nor network; `topic` is the task
+//! that serves the streams of one subscription; `instance` owns the client; `service` is gRPC.
+//!
+//! What it never does: acknowledge a message that no application has answered, publish a failed
+//! message to its own topic, or drop a connection to see a message again.
 
-use std::sync::Arc;
+mod deliveries;
+mod instance;
+mod mapping;
+mod service;
+mod settings;
+mod topic;
 
-use tonic::Status;
-
-use crate::context::Context;
-use crate::instances::{Component, Flavour, Init, Instances};
-use crate::server::Served;
-
-/// One Component resource of a publish/subscribe type.
-#[derive(Debug)]
-pub struct Instance {}
-
-impl Component for Instance {
-    const KIND: &'static str = "pubsub";
-
-    async fn open(_init: Init, _context: &Context) -> Result<Self, Status> {
-        Err(Status::unimplemented("there is no publish/subscribe yet"))
-    }
-
-    async fn close(&self) {}
-
-    fn is_connected(&self) -> bool {
-        false
-    }
-}
-
-impl Instance {
-    /// Gives nothing new to applications.
-    pub fn hold_back(&self) {}
-
-    /// How many messages applications have and have not answered.
-    #[must_use]
-    pub fn unanswered(&self) -> usize {
-        0
-    }
-}
-
-/// Puts the service onto a socket.
-pub fn serve(_instances: &Arc<Instances<Instance>>, _flavour: Flavour, _served: &mut Served) {}
+pub use instance::Instance;
+pub use service::{FEATURES, serve};
+pub use settings::{Delivery, OnFailure, Settings};

@@ -46,6 +46,12 @@ impl Properties {
         }
     }
 
+    /// All names, in lower case, with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.all.iter();
+        all.map(|(name, (_, value))| (&**name, &**value))
+    }
+
     /// The value under any of these names. One that is empty counts as absent.
     ///
     /// # Errors

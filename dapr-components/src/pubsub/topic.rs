@@ -1,0 +1,446 @@
+//! The task that serves the streams of one subscription. It lives as long as its instance: the
+//! subscription at the broker is made for the first stream, and kept when the last one ends, so that
+//! the next one finds what came in between.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use catena_dapr_proto::v1::PullMessagesResponse;
+use catena_sdk::{Client, Error, Message, Messages, Publish, Subscribe};
+use prost::Message as _;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tonic::Status;
+
+use crate::context::Context;
+use crate::status;
+
+use super::deliveries::{Deliveries, Number, Rules, StreamNumber, Verdict};
+use super::mapping;
+use super::settings::{Delivery, OnFailure};
+
+/// What a sidecar takes at most is 4 MiB; a larger message would end its stream for ever.
+const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
+
+/// Pauses between attempts to subscribe, or to publish to a dead-letter topic.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// Where a stream's messages go.
+pub(super) type Sender = mpsc::Sender<Result<PullMessagesResponse, Status>>;
+
+/// What streams tell.
+#[derive(Debug)]
+pub(super) enum Command {
+    Open {
+        stream: StreamNumber,
+        sender: Sender,
+    },
+    Answer {
+        stream: StreamNumber,
+        number: Number,
+        error: Option<String>,
+    },
+    End {
+        stream: StreamNumber,
+    },
+}
+
+/// What the topics of an instance share.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) context: Context,
+    pub(super) paused: watch::Receiver<bool>,
+    pub(super) closing: watch::Receiver<bool>,
+    /// Open streams of all topics.
+    pub(super) streams: Arc<AtomicUsize>,
+}
+
+/// The task.
+pub(super) struct Topic {
+    filter: String,
+    delivery: Delivery,
+    shared: Shared,
+    commands: mpsc::Receiver<Command>,
+    senders: BTreeMap<StreamNumber, Sender>,
+    deliveries: Deliveries<Held>,
+    unanswered: Arc<AtomicUsize>,
+    messages: Option<Messages>,
+    subscribing: Option<Subscribing>,
+    subscribe_at: Option<Instant>,
+    retry: Duration,
+    /// When to give up what waits for a stream.
+    orphaned_until: Option<Instant>,
+}
+
+type Subscribing = Pin<Box<dyn Future<Output = Result<Messages, Error>> + Send>>;
+
+/// A message, and what a stream gets for it when it is given it first.
+struct Held {
+    message: Message,
+    response: Option<PullMessagesResponse>,
+}
+
+enum Step {
+    Command(Option<Command>),
+    Message(Option<Message>),
+    Subscribed(Result<Messages, Error>),
+    Paused,
+    Closing,
+    Due,
+}
+
+impl Topic {
+    pub(super) fn new(
+        filter: String,
+        delivery: Delivery,
+        shared: Shared,
+        commands: mpsc::Receiver<Command>,
+        unanswered: Arc<AtomicUsize>,
+    ) -> Self {
+        let redeliveries_max = match delivery.on_failure {
+            OnFailure::Redeliver => delivery.redeliveries_max,
+            OnFailure::Drop => 0,
+        };
+        let rules = Rules {
+            in_flight_max: delivery.in_flight_max,
+            redeliveries_max,
+            backoff_min: delivery.backoff_min,
+            backoff_max: delivery.backoff_max,
+            block_on_retry: delivery.block_on_retry,
+        };
+        Self {
+            filter,
+            delivery,
+            shared,
+            commands,
+            senders: BTreeMap::new(),
+            deliveries: Deliveries::new(rules),
+            unanswered,
+            messages: None,
+            subscribing: None,
+            subscribe_at: None,
+            retry: RETRY.0,
+            orphaned_until: None,
+        }
+    }
+
+    /// Runs until the instance closes.
+    pub(super) async fn run(mut self) {
+        let paused = *self.shared.paused.borrow_and_update();
+        self.deliveries.set_paused(paused);
+        loop {
+            self.deliver();
+            self.unanswered
+                .store(self.deliveries.unanswered(), Ordering::Relaxed);
+            match self.step().await {
+                Step::Command(Some(command)) => self.handle_command(command),
+                Step::Message(Some(message)) => self.handle_message(message),
+                Step::Message(None) => {
+                    self.messages = None;
+                    self.subscribe_later();
+                }
+                Step::Subscribed(result) => self.handle_subscribed(result),
+                Step::Paused => {
+                    let paused = *self.shared.paused.borrow_and_update();
+                    self.deliveries.set_paused(paused);
+                }
+                Step::Due => self.handle_timeout(Instant::now()),
+                Step::Command(None) | Step::Closing => break,
+            }
+        }
+        let over = Status::unavailable("the component instance is closed or initialised anew");
+        self.end_streams(&over);
+        self.unanswered.store(0, Ordering::Relaxed);
+        // Before that, dropping the messages would acknowledge them.
+        self.shared.client.close().await;
+    }
+
+    async fn step(&mut self) -> Step {
+        let due = { self.deliveries.next_deadline().into_iter() }
+            .chain(self.subscribe_at)
+            .chain(self.orphaned_until)
+            .min();
+        let wants_more = self.deliveries.wants_more();
+        let Self {
+            commands,
+            messages,
+            subscribing,
+            shared,
+            ..
+        } = self;
+        let message = async {
+            match messages {
+                Some(messages) if wants_more => messages.next().await,
+                _ => std::future::pending().await,
+            }
+        };
+        let subscribed = async {
+            match subscribing {
+                Some(subscribing) => subscribing.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = shared.closing.wait_for(|closing| *closing) => Step::Closing,
+            command = commands.recv() => Step::Command(command),
+            _ = shared.paused.changed() => Step::Paused,
+            message = message => Step::Message(message),
+            subscribed = subscribed => Step::Subscribed(subscribed),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Step::Due,
+        }
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Open { stream, sender } => {
+                self.senders.insert(stream, sender);
+                self.deliveries.add_stream(stream);
+                self.shared.streams.fetch_add(1, Ordering::Relaxed);
+                self.orphaned_until = None;
+                if self.messages.is_none() && self.subscribing.is_none() {
+                    self.subscribe();
+                }
+            }
+            Command::Answer {
+                stream,
+                number,
+                error: None,
+            } => match self.deliveries.acknowledge(stream, number) {
+                Some(held) => {
+                    held.message.acknowledge();
+                    self.shared.context.metrics.acknowledged.add();
+                }
+                None => tracing::debug!(number, "answer to a message that the stream has not"),
+            },
+            Command::Answer {
+                stream,
+                number,
+                error: Some(error),
+            } => self.handle_failure(stream, number, &error),
+            Command::End { stream } => self.end_stream(stream),
+        }
+    }
+
+    fn handle_failure(&mut self, stream: StreamNumber, number: Number, error: &str) {
+        let verdict = self.deliveries.fail(Instant::now(), stream, number);
+        if verdict_is_unknown(&verdict) {
+            tracing::debug!(number, "answer to a message that the stream has not");
+            return;
+        }
+        self.shared.context.metrics.failed.add();
+        tracing::debug!(number, error, "application failed on a message");
+        if let Verdict::GivenUp(held) = verdict {
+            self.give_up(held, &self.shared.context.metrics.dropped_failed, error);
+        }
+    }
+
+    /// Publishes a message to the dead-letter topic if there is one, and acknowledges it.
+    fn give_up(&self, held: Held, dropped: &crate::metrics::Counter, why: &str) {
+        let bytes = held.message.payload().len();
+        let Some(topic) = self.delivery.dead_letter_topic.clone() else {
+            tracing::warn!(
+                bytes,
+                error = why,
+                "message dropped: there is no dead-letter topic"
+            );
+            dropped.add();
+            held.message.acknowledge();
+            return;
+        };
+        let (client, context) = (self.shared.client.clone(), self.shared.context.clone());
+        self.shared.context.start(async move {
+            bury(&client, &context, &topic, held.message).await;
+        });
+    }
+
+    fn handle_message(&mut self, message: Message) {
+        let response = mapping::response(&message, self.delivery.raw);
+        let is_large = response.encoded_len() > RESPONSE_BYTES_MAX;
+        let held = Held {
+            message,
+            response: Some(response),
+        };
+        if is_large {
+            let metrics = &self.shared.context.metrics;
+            self.give_up(
+                held,
+                &metrics.dropped_large,
+                "it is too large for a sidecar",
+            );
+        } else {
+            self.deliveries.take(held);
+        }
+    }
+
+    fn handle_subscribed(&mut self, result: Result<Messages, Error>) {
+        self.subscribing = None;
+        match result {
+            Ok(messages) => {
+                self.messages = Some(messages);
+                self.retry = RETRY.0;
+            }
+            Err(error @ Error::Invalid { .. }) => {
+                let over = status::of(&error, &format!("subscribe to {}", self.filter));
+                self.end_streams(&over);
+            }
+            Err(error) => {
+                // A sidecar never opens a stream again: it stays open until this is mended.
+                tracing::warn!(%error, "the broker does not grant a subscription; trying again");
+                self.subscribe_later();
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.deliveries.handle_timeout(now);
+        if self.subscribe_at.is_some_and(|at| at <= now) {
+            self.subscribe_at = None;
+            if self.deliveries.has_streams() && self.messages.is_none() {
+                self.subscribe();
+            }
+        }
+        if self.orphaned_until.is_some_and(|until| until <= now) {
+            let others_need_the_window = self.shared.streams.load(Ordering::Relaxed) > 0;
+            if others_need_the_window || self.delivery.unsubscribe_on_close {
+                self.unsubscribe();
+            } else {
+                self.orphaned_until = Some(now + self.delivery.orphans_wait);
+            }
+        }
+    }
+
+    fn subscribe(&mut self) {
+        let delivery = &self.delivery;
+        let mut subscribe = Subscribe::to(&self.filter)
+            .qos(delivery.qos)
+            .retained(delivery.retained)
+            .acknowledge_manually();
+        if delivery.no_local {
+            subscribe = subscribe.no_local();
+        }
+        if delivery.retain_as_published {
+            subscribe = subscribe.retain_as_published();
+        }
+        let client = self.shared.client.clone();
+        self.subscribing = Some(Box::pin(async move { client.subscribe(subscribe).await }));
+    }
+
+    fn subscribe_later(&mut self) {
+        self.subscribe_at = Some(Instant::now() + self.retry);
+        self.retry = (self.retry * 2).min(RETRY.1);
+    }
+
+    /// Gives streams what they have room for.
+    fn deliver(&mut self) {
+        let metrics = Arc::clone(&self.shared.context.metrics);
+        while let Some((stream, number, failures, held)) = self.deliveries.deliver() {
+            let response = held.response.take();
+            let mut response =
+                response.unwrap_or_else(|| mapping::response(&held.message, self.delivery.raw));
+            response.id = number.to_string();
+            let sender = self.senders.get(&stream);
+            if sender.is_some_and(|sender| sender.try_send(Ok(response)).is_ok()) {
+                metrics.delivered.add();
+                if failures > 0 {
+                    metrics.redelivered.add();
+                }
+            } else {
+                self.end_stream(stream);
+            }
+        }
+    }
+
+    fn end_stream(&mut self, stream: StreamNumber) {
+        if self.senders.remove(&stream).is_none() {
+            return;
+        }
+        let now = Instant::now();
+        self.deliveries.remove_stream(now, stream);
+        self.shared.streams.fetch_sub(1, Ordering::Relaxed);
+        if self.deliveries.has_streams() {
+            return;
+        }
+        if self.delivery.unsubscribe_on_close {
+            self.unsubscribe();
+        } else if !self.delivery.orphans_wait.is_zero() {
+            self.orphaned_until = Some(now + self.delivery.orphans_wait);
+        }
+    }
+
+    fn end_streams(&mut self, over: &Status) {
+        for stream in self.senders.keys().copied().collect::<Vec<_>>() {
+            if let Some(sender) = self.senders.get(&stream) {
+                // It may be full or gone, and ends all the same.
+                let _ = sender.try_send(Err(over.clone()));
+            }
+            self.senders.remove(&stream);
+            self.deliveries.remove_stream(Instant::now(), stream);
+            self.shared.streams.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Ends the subscription at the broker, with what nobody has taken: unacknowledged, it would
+    /// hold up all other subscriptions.
+    fn unsubscribe(&mut self) {
+        self.orphaned_until = None;
+        self.subscribing = None;
+        let mut given_up: Vec<_> = { self.deliveries.clear().into_iter() }
+            .map(|held| held.message)
+            .collect();
+        if let Some(mut messages) = self.messages.take() {
+            given_up.extend(std::iter::from_fn(|| messages.try_next()));
+        }
+        for message in &given_up {
+            message.acknowledge();
+        }
+        let count = given_up.len();
+        if count > 0 {
+            let metrics = &self.shared.context.metrics;
+            metrics
+                .dropped_orphaned
+                .add_many(u64::try_from(count).unwrap_or_default());
+            tracing::warn!(count, "subscription ended with messages that nobody took");
+        }
+    }
+}
+
+fn verdict_is_unknown(verdict: &Verdict<Held>) -> bool {
+    matches!(verdict, Verdict::Unknown)
+}
+
+/// Publishes a message to a dead-letter topic, for as long as it takes, and acknowledges it then.
+async fn bury(client: &Client, context: &Context, topic: &str, message: Message) {
+    let properties = message.properties();
+    let mut letter = Publish::new(topic, message.payload().clone()).qos(message.qos());
+    if let Some(content_type) = &properties.content_type {
+        letter = letter.content_type(content_type);
+    }
+    if properties.is_text {
+        letter = letter.text();
+    }
+    for (name, value) in &properties.user {
+        letter = letter.user_property(name, value);
+    }
+    let letter = letter.user_property("mqttTopic", message.topic());
+    let mut pause = RETRY.0;
+    loop {
+        match client.publish(letter.clone()).await {
+            Ok(_) => {
+                message.acknowledge();
+                context.metrics.dead_lettered.add();
+                return;
+            }
+            // It stays unacknowledged, and comes again with the next connection.
+            Err(Error::Closed | Error::ClosedUnanswered) => return,
+            Err(error) => {
+                tracing::warn!(%error, "cannot publish to a dead-letter topic; trying again");
+                sleep(pause).await;
+                pause = (pause * 2).min(RETRY.1);
+            }
+        }
+    }
+}

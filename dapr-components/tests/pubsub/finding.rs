@@ -1,0 +1,58 @@
+//! What a sidecar finds, and what `check` says about it.
+
+use std::os::unix::net::UnixListener;
+
+use catena_dapr::discovery::{self, Finding};
+
+use crate::sidecar::{Component, soon};
+
+const PUBSUB: &str = "dapr.proto.components.v1.PubSub";
+
+#[tokio::test]
+async fn a_sidecar_finds_what_is_served_and_nothing_else() {
+    let component = Component::start().await;
+    let channel = discovery::dial(&component.socket()).await.unwrap();
+    let names = soon(discovery::services(channel)).await.unwrap();
+    assert!(names.iter().any(|name| name == PUBSUB), "{names:?}");
+    let others = ["InputBinding", "OutputBinding", "SecretStore"];
+    assert!(
+        !names
+            .iter()
+            .any(|name| others.iter().any(|other| name.ends_with(other)))
+    );
+    let only = component.folder().join("aio-mq-pubsub-pluggable.sock");
+    let channel = discovery::dial(&only).await.unwrap();
+    let names = soon(discovery::services(channel)).await.unwrap();
+    assert!(
+        !names.iter().any(|name| name.ends_with("StateStore")),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
+async fn check_tells_types_and_traps() {
+    let mut component = Component::start().await;
+    let report = discovery::discover(component.folder()).await.unwrap();
+    assert!(report.is_good(), "{report}");
+    let text = report.to_string();
+    for name in [
+        "pubsub.catena",
+        "pubsub.azure.iotoperations",
+        "pubsub.aio-mq-pubsub-pluggable",
+    ] {
+        assert!(text.contains(name), "{text}");
+    }
+    drop(UnixListener::bind(component.folder().join("stale.sock")).unwrap());
+    std::fs::write(component.folder().join("file"), "").unwrap();
+    let report = discovery::discover(component.folder()).await.unwrap();
+    let of = |name: &str| report.entries().iter().find(|(entry, _)| entry == name);
+    assert_eq!(of("stale.sock").unwrap().1, Finding::Stale);
+    assert_eq!(of("file").unwrap().1, Finding::Skipped);
+    assert!(!report.is_good() && report.to_string().contains("STALE"));
+    component.stop().await;
+    assert!(!component.socket().exists());
+    let report = discovery::discover(&component.folder().join("none"))
+        .await
+        .unwrap();
+    assert!(!report.is_good());
+}

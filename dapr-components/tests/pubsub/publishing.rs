@@ -1,0 +1,121 @@
+//! From a sidecar to the broker.
+
+use std::time::Duration;
+
+use catena_dapr::metadata::Properties;
+use catena_dapr_proto::v1::BulkMessageEntry;
+use catena_sdk::{Client, Qos, Subscribe};
+use catena_sdk_testing::Broker;
+use tonic::Code;
+
+use crate::sidecar::{Component, map, soon};
+
+#[tokio::test]
+async fn what_is_published_arrives_with_its_properties() {
+    let broker = Broker::start().unwrap();
+    let reader = Client::connect(&broker.url()).await.unwrap();
+    let mut messages = reader
+        .subscribe(Subscribe::to("orders/#").qos(Qos::ExactlyOnce))
+        .await
+        .unwrap();
+    let component = Component::start().await;
+    let sidecar = component.sidecar("pubsub").await;
+    let features = sidecar
+        .init(&[("url", &broker.url()), ("consumerID", "app")])
+        .await
+        .unwrap();
+    for feature in [
+        "MESSAGE_TTL",
+        "SUBSCRIBE_WILDCARDS",
+        "BULK_PUBSUB",
+        "BULK_SUBSCRIBE_IMMEDIATE",
+    ] {
+        assert!(features.iter().any(|it| it == feature));
+    }
+    let event = r#"{"specversion":"1.0","id":"1"}"#;
+    let metadata = [
+        ("ttlInSeconds", "60"),
+        ("qos", "2"),
+        ("mqtt.user.site", "here"),
+    ];
+    sidecar
+        .publish_with("orders/1", event, &metadata)
+        .await
+        .unwrap();
+    let message = soon(messages.next()).await.unwrap();
+    assert_eq!(
+        (message.topic(), &**message.payload()),
+        ("orders/1", event.as_bytes())
+    );
+    assert_eq!(message.qos(), Qos::ExactlyOnce);
+    let properties = message.properties();
+    assert_eq!(
+        properties.content_type.as_deref(),
+        Some("application/cloudevents+json")
+    );
+    assert_eq!(properties.user("site"), Some("here"));
+    assert!(properties.is_text);
+    let expiry = properties.expiry.unwrap();
+    assert!(expiry <= Duration::from_secs(60) && expiry > Duration::from_secs(30));
+    assert!(
+        !Properties::new(map(&metadata))
+            .text(&["qos"])
+            .unwrap()
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let broker = Broker::start().unwrap();
+    let component = Component::start().await;
+    let sidecar = component.sidecar("pubsub").await;
+    let status = sidecar.publish("a", "x").await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(status.message().contains("pubsub"), "{status}");
+    sidecar.init(&[("url", &broker.url())]).await.unwrap();
+    sidecar.ping().await.unwrap();
+    for (topic, metadata) in [
+        ("", [("qos", "1")]),
+        ("a/+", [("qos", "1")]),
+        ("a", [("qos", "3")]),
+        ("a", [("ttlInSeconds", "-1")]),
+    ] {
+        let status = sidecar
+            .publish_with(topic, "x", &metadata)
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_bulk_tells_which_entries_failed() {
+    let broker = Broker::start().unwrap();
+    let reader = Client::connect(&broker.url()).await.unwrap();
+    let mut messages = reader.subscribe("bulk").await.unwrap();
+    let component = Component::start().await;
+    let sidecar = component.sidecar("pubsub").await;
+    sidecar.init(&[("url", &broker.url())]).await.unwrap();
+    let entry = |number: usize| BulkMessageEntry {
+        entry_id: number.to_string(),
+        event: number.to_string().into(),
+        content_type: "text/plain".to_owned(),
+        metadata: map(match number {
+            7 => &[("qos", "9")],
+            _ => &[],
+        }),
+    };
+    let failed = sidecar
+        .bulk_publish("bulk", (0..1000).map(entry).collect())
+        .await
+        .unwrap();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].entry_id, "7");
+    assert!(failed[0].error.contains("qos"));
+    for number in (0..1000).filter(|number| *number != 7) {
+        let message = soon(messages.next()).await.unwrap();
+        assert_eq!(&**message.payload(), number.to_string().as_bytes());
+    }
+}
