@@ -120,7 +120,7 @@ impl Failure {
 
     /// The one answer to a bulk operation, of whose items some have failed. An ETag error of any
     /// counts more than all else, and an invalid ETag more than a mismatch.
-    pub(crate) fn of_many(failed: Vec<(String, Self)>) -> Option<Self> {
+    pub(crate) fn of_many(failed: &[(String, Self)]) -> Option<Self> {
         let has = |error| failed.iter().any(|(_, it)| it.kind == Kind::Etag(error));
         let etag = [EtagError::Invalid, EtagError::Mismatch]
             .into_iter()
@@ -319,11 +319,11 @@ mod tests {
 
     #[test]
     fn one_answer_tells_of_all_that_failed_and_an_etag_error_counts_most() {
-        assert_eq!(Failure::of_many(Vec::new()), None);
+        assert_eq!(Failure::of_many(&[]), None);
         let failed = |failures: &[(&str, Kind)]| {
             let each = failures.iter();
             let each = each.map(|(key, kind)| ((*key).to_owned(), Failure::new(*kind, "why")));
-            Failure::of_many(each.collect()).unwrap()
+            Failure::of_many(&each.collect::<Vec<_>>()).unwrap()
         };
         let wrong = Kind::Etag(EtagError::Mismatch);
         let bad = Kind::Etag(EtagError::Invalid);
@@ -338,7 +338,7 @@ mod tests {
     fn texts_fit_into_trailers() {
         let key = "ä".repeat(4_000);
         let many = (0..1_000).map(|_| (key.clone(), mismatch(&key)));
-        let failure = Failure::of_many(many.collect()).unwrap();
+        let failure = Failure::of_many(&many.collect::<Vec<_>>()).unwrap();
         assert!(failure.text.len() < 20_000);
         assert!(failure.into_status().message().len() <= TEXT_BYTES_MAX + '…'.len_utf8());
     }

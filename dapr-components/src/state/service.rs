@@ -223,7 +223,7 @@ async fn all_written(
     );
     let results = keys.into_iter().zip(results.await);
     let failed = results.filter_map(|(key, result)| Some((key, result.err()?)));
-    match Failure::of_many(failed.collect()) {
+    match Failure::of_many(&failed.collect::<Vec<_>>()) {
         Some(failure) => Err(failure.into_status()),
         None => Ok(()),
     }

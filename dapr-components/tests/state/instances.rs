@@ -13,7 +13,8 @@ use crate::store::{Header, get, metadata, one, set};
 #[tokio::test]
 async fn features_are_what_the_store_can_do_and_no_more() {
     let broker = Broker::start().unwrap();
-    let store = Process::start(Flavour::Catena).store(Header::Empty).await;
+    let process = Process::start(Flavour::Catena);
+    let store = process.store(Header::Empty).await;
     let features = store.init(properties(&broker.url(), &[])).await.unwrap();
     assert_eq!(features, ["ETAG", "TRANSACTIONAL", "TTL", "PARTITION_KEY"]);
 }
@@ -117,9 +118,8 @@ async fn azure_s_types_take_azure_s_metadata_and_keep_names() {
             ],
         ),
     ] {
-        let store = Process::start(flavour)
-            .store(Header::Name("statestore"))
-            .await;
+        let process = Process::start(flavour);
+        let store = process.store(Header::Name("statestore")).await;
         store.init(metadata(items)).await.unwrap();
         store.set(set("shop||k", "1")).await.unwrap();
         let client = Client::connect(&broker.url()).await.unwrap();

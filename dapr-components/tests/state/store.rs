@@ -254,6 +254,9 @@ fn kit_or_etag(status: Status) -> Failed {
 
 /// The one detail of a status; a status whose codes differ has none.
 fn detail(status: &Status) -> Option<prost_types::Any> {
+    if status.details().is_empty() {
+        return None;
+    }
     let inner = pb::Status::decode(status.details()).ok()?;
     assert_eq!(inner.code, i32::from(status.code()), "the codes differ");
     let [detail] = <[_; 1]>::try_from(inner.details).ok()?;
