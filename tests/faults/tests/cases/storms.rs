@@ -46,7 +46,7 @@ fn r01_connections_are_limited() {
     }
 }
 
-/// R02: 300 wrong passwords at once instead of 5,000 a second.
+/// R02: 100 wrong passwords at once instead of 5,000 a second.
 #[test]
 fn r02_storm_of_wrong_passwords() {
     let folder = Folder::new();
@@ -65,7 +65,7 @@ fn r02_storm_of_wrong_passwords() {
     };
     let mut probe = Probe::with(&broker, &right);
     let before = broker.resident_bytes();
-    let mut many: Vec<Client> = (0..300).map(|_| broker.open(Version::V5)).collect();
+    let mut many: Vec<Client> = (0..100).map(|_| broker.open(Version::V5)).collect();
     for client in &mut many {
         let wrong = Options {
             password: Some("wrong"),
