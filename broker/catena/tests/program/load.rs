@@ -37,7 +37,7 @@ fn every_mix_is_answered_and_the_keys_are_gone_afterwards() {
         "state --window 100 --payload 16 --messages 500",
         "state --rate 200",
     ] {
-        let words = format!("{words} --duration 0.3 --keys 300");
+        let words = format!("{words} --duration 1 --keys 300");
         let (code, result) = bench(&broker, folder.path(), &words);
         assert_eq!(code, Some(0), "{words}: {result}");
         // Keys are made and deleted as well.
@@ -75,7 +75,7 @@ fn refusals_are_counted() {
 #[test]
 fn keys_that_expire_at_once_are_gone() {
     let (folder, broker) = strict(&[]);
-    let words = "state-expiry --keys 200 --expire-after 4 --duration 1.5 --rate 100";
+    let words = "state-expiry --keys 200 --expire-after 8 --duration 1.5 --rate 100";
     let (code, result) = bench(&broker, folder.path(), words);
     assert_eq!(code, Some(0), "{result}");
     assert_eq!(result["not_expired"], 0);

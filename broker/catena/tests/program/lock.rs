@@ -196,10 +196,10 @@ fn a_signal_goes_to_the_command_and_the_lock_is_released() {
 #[test]
 fn the_command_is_told_that_the_lock_is_lost() {
     let (folder, broker) = broker();
-    let words = ["--ttl", "6s", "--json", "--holder", "me"];
+    let words = ["--ttl", "15s", "--json", "--holder", "me"];
     let line = "trap 'echo told; exit 3' TERM";
     let holding = Holding::start(&broker, folder.path(), &words, line);
-    let renewals = ["watch", "l", "-C", "2", "-W", "60"];
+    let renewals = ["watch", "l", "-C", "1", "-W", "60"];
     let told = ask(&broker, folder.path(), &renewals);
     assert_eq!(told.code, Some(0), "{told:?}");
     assert!(
