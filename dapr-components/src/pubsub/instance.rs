@@ -19,6 +19,7 @@ use crate::{link, status};
 
 use super::deliveries::StreamNumber;
 use super::mapping;
+use super::opening::{Opening, Openings};
 use super::settings::Settings;
 use super::topic::{Command, Sender, Shared, Topic};
 
@@ -28,6 +29,7 @@ pub struct Instance {
     settings: Settings,
     shared: Shared,
     topics: Mutex<BTreeMap<String, Handle>>,
+    openings: Openings,
     paused: watch::Sender<bool>,
     closing: watch::Sender<bool>,
     next_stream: AtomicU64,
@@ -52,6 +54,9 @@ const COMMANDS_MAX: usize = 256;
 /// How long a publish waits for a connection before it is handed in: not handed in, it is surely
 /// not sent.
 const CONNECTION_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a publish waits at most for subscriptions that were made before it.
+const SUBSCRIPTIONS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Larger packets are not wanted: up to here, messages that are too large for a sidecar can be
 /// counted and go to a dead-letter topic.
@@ -111,6 +116,7 @@ impl Component for Instance {
                 streams: Arc::default(),
             },
             topics: Mutex::default(),
+            openings: Openings::new(),
             paused,
             closing,
             next_stream: AtomicU64::new(1),
@@ -232,6 +238,11 @@ impl Instance {
         failed
     }
 
+    /// Says that a stream is being opened: what is published from now on waits for it.
+    pub(super) fn begin_stream(&self) -> Opening {
+        self.openings.begin()
+    }
+
     /// Opens a stream for a topic; its messages go to the sender.
     ///
     /// # Errors
@@ -241,7 +252,7 @@ impl Instance {
         &self,
         topic: &str,
         metadata: HashMap<String, String>,
-        sender: Sender,
+        (sender, opening): (Sender, Opening),
     ) -> Result<Stream, Status> {
         if topic.is_empty() {
             return Err(Status::invalid_argument("the topic is empty"));
@@ -271,6 +282,7 @@ impl Instance {
         let opened = commands.send(Command::Open {
             stream: number,
             sender,
+            opening,
         });
         let closed = |_| Status::unavailable("the component instance is closed");
         opened.await.map_err(closed)?;
@@ -280,7 +292,10 @@ impl Instance {
     async fn wait_for_connection(&self) -> Result<(), Status> {
         let within = CONNECTION_WITHIN.min(self.settings.publish_within);
         match timeout(within, self.shared.client.connected()).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.openings.settled(SUBSCRIPTIONS_WITHIN).await;
+                Ok(())
+            }
             Ok(Err(_)) | Err(_) => Err(self.away()),
         }
     }

@@ -12,6 +12,7 @@ use crate::instances::{Flavour, Instances};
 use crate::server::{REQUEST_BYTES_MAX, Served};
 
 use super::Instance;
+use super::opening::Opening;
 use super::topic::Sender;
 
 /// What the component can do, in the words that a sidecar knows.
@@ -96,11 +97,13 @@ impl PubSub for Service {
         request: Request<Streaming<wire::PullMessagesRequest>>,
     ) -> Result<Response<Self::PullMessagesStream>, Status> {
         let instance = self.instances.find(&request).await?;
+        // Not in the task: what the sidecar publishes next may be served before that.
+        let opening = instance.begin_stream();
         let (sender, receiver) = mpsc::channel(STREAM_LEN_MAX);
         let requests = request.into_inner();
         // The stream is there at once: who waits for it before sending a topic gets no further.
         self.instances.context().start(async move {
-            if let Err(status) = pull(&instance, requests, sender.clone()).await {
+            if let Err(status) = pull(&instance, requests, (sender.clone(), opening)).await {
                 // It may be gone.
                 let _ = sender.send(Err(status)).await;
             }
@@ -137,7 +140,7 @@ impl PubSub for Service {
 async fn pull(
     instance: &Instance,
     mut requests: Streaming<wire::PullMessagesRequest>,
-    sender: Sender,
+    (sender, opening): (Sender, Opening),
 ) -> Result<(), Status> {
     let Ok(Some(first)) = requests.message().await else {
         return Ok(());
@@ -148,7 +151,7 @@ async fn pull(
         ));
     };
     let stream = instance
-        .open_stream(&topic.name, topic.metadata, sender.clone())
+        .open_stream(&topic.name, topic.metadata, (sender.clone(), opening))
         .await?;
     loop {
         let request = tokio::select! {

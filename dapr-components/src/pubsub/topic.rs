@@ -20,6 +20,7 @@ use crate::status;
 
 use super::deliveries::{Deliveries, Number, Rules, StreamNumber, Verdict};
 use super::mapping;
+use super::opening::Opening;
 use super::settings::{Delivery, OnFailure};
 
 /// What a sidecar takes at most is 4 MiB; a larger message would end its stream for ever.
@@ -37,6 +38,7 @@ pub(super) enum Command {
     Open {
         stream: StreamNumber,
         sender: Sender,
+        opening: Opening,
     },
     Answer {
         stream: StreamNumber,
@@ -69,6 +71,8 @@ pub(super) struct Topic {
     deliveries: Deliveries<Held>,
     unanswered: Arc<AtomicUsize>,
     messages: Option<Messages>,
+    /// Streams that wait for the broker's first answer.
+    openings: Vec<Opening>,
     subscribing: Option<Subscribing>,
     subscribe_at: Option<Instant>,
     retry: Duration,
@@ -121,6 +125,7 @@ impl Topic {
             deliveries: Deliveries::new(rules),
             unanswered,
             messages: None,
+            openings: Vec::new(),
             subscribing: None,
             subscribe_at: None,
             retry: RETRY.0,
@@ -196,13 +201,20 @@ impl Topic {
 
     fn handle_command(&mut self, command: Command) {
         match command {
-            Command::Open { stream, sender } => {
+            Command::Open {
+                stream,
+                sender,
+                opening,
+            } => {
                 self.senders.insert(stream, sender);
                 self.deliveries.add_stream(stream);
                 self.shared.streams.fetch_add(1, Ordering::Relaxed);
                 self.orphaned_until = None;
-                if self.messages.is_none() && self.subscribing.is_none() {
-                    self.subscribe();
+                if self.messages.is_none() {
+                    self.openings.push(opening);
+                    if self.subscribing.is_none() {
+                        self.subscribe();
+                    }
                 }
             }
             Command::Answer {
@@ -278,6 +290,7 @@ impl Topic {
 
     fn handle_subscribed(&mut self, result: Result<Messages, Error>) {
         self.subscribing = None;
+        self.openings.clear();
         match result {
             Ok(messages) => {
                 self.messages = Some(messages);
