@@ -126,6 +126,10 @@ pub fn explain(connection: &Connection, error: &Error) -> Status {
                 "check the token in `satAuthFile` or `satTokenPath`, and its audience"
             }
             0x86 | 0x87 => "check `username` and `password`",
+            0x8C if connection.token_file.is_some() => {
+                "the broker does not take Kubernetes tokens (K8S-SAT): leave `satAuthFile` or \
+                 `satTokenPath` out"
+            }
             0x8C => "the broker does not take this way to authenticate: it may want `username`",
             _ => "the broker says so",
         },

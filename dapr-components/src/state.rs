@@ -12,7 +12,6 @@
 
 mod access;
 mod bulk;
-mod client;
 mod clock;
 mod etag;
 mod failure;

@@ -1,17 +1,23 @@
 //! One state store: the client of one Component resource.
 
+use std::time::Duration;
+
+use catena_sdk::Builder;
 use tokio::time::Instant;
 use tonic::Status;
 
 use super::access::Access;
-use super::client;
 use super::failure::Failure;
 use super::keys::PartitionBy;
 use super::operations::Operations;
 use super::settings::Settings;
 use crate::context::Context;
 use crate::instances::{Component, Init};
+use crate::link;
 use crate::metadata::{Connection, Policy};
+
+/// A session is of use while requests are under way, and for nothing else.
+const SESSION_EXPIRY: Duration = Duration::from_secs(60);
 
 /// One state store.
 #[derive(Debug)]
@@ -63,7 +69,7 @@ impl Component for Instance {
         let connection = Connection::read(&init.properties, init.flavour)?;
         let until = Instant::now() + connection.connect_within;
         let policy = connection.policy;
-        let client = client::open(&connection).await?;
+        let client = link::connect(&connection, |builder| tuned(builder, &connection)).await?;
         let access = Access::start(client, settings.timeout, context);
         if policy == Policy::Fail
             && let Err(failure) = access.ready(until).await
@@ -80,5 +86,17 @@ impl Component for Instance {
 
     fn is_connected(&self) -> bool {
         self.access.why_down().is_none()
+    }
+}
+
+fn tuned(builder: Builder, connection: &Connection) -> Builder {
+    // Callers wait: a broker that is back is found sooner than where messages flow.
+    let builder = builder
+        .session_expiry(SESSION_EXPIRY)
+        .close_within(Duration::from_millis(500))
+        .backoff(Duration::from_millis(50), Duration::from_secs(2));
+    match &connection.client_id {
+        Some(client_id) => builder.client_id(client_id.as_str()),
+        None => builder,
     }
 }
