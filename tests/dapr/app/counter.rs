@@ -46,7 +46,10 @@ impl Counter<'_> {
             return Ok(count);
         }
         let count = count + 1;
-        let upsert = |key: &str, value: Value| json!({ "operation": "upsert", "request": { "key": key, "value": value } });
+        let upsert = |key: &str, value: Value| {
+            let request = json!({ "key": key, "value": value });
+            json!({ "operation": "upsert", "request": request })
+        };
         let operations = json!([upsert("count", count.into()), upsert(&seen, true.into())]);
         self.ask(("POST", "state"), operations.to_string().as_bytes())?
             .expect(204)?;

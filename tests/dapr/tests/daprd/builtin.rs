@@ -40,3 +40,8 @@ fn check(release: Release) -> anyhow::Result<()> {
 fn state_and_messages_with_1_18() -> anyhow::Result<()> {
     check(Release::V1_18)
 }
+
+#[test]
+fn state_and_messages_with_1_16() -> anyhow::Result<()> {
+    check(Release::V1_16)
+}
