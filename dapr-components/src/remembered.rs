@@ -32,15 +32,27 @@ impl Remembered {
         flavour: Flavour,
         properties: &HashMap<String, String>,
     ) {
-        let path = self.path(name);
+        let path = self.path(name, consumer(properties));
         if let Err(error) = self.write(&path, flavour, properties) {
             tracing::warn!(%error, path = %path.display(), "instance is not remembered");
         }
     }
 
-    /// Reads a file that is there and makes sense.
+    /// Reads the file of a name, if it makes sense. Of several, for applications that have a
+    /// resource of the same name, nobody can tell which one calls.
     pub(crate) fn recall(&self, name: &InstanceName) -> Option<(Flavour, HashMap<String, String>)> {
-        let path = self.path(name);
+        let prefix = self.prefix(name);
+        let is_of_name = |path: &PathBuf| {
+            let file = path.file_name().and_then(|file| file.to_str());
+            file.is_some_and(|file| file.starts_with(&prefix) && file.ends_with(".json"))
+        };
+        let entries = fs::read_dir(&self.folder).ok()?.flatten();
+        let mut paths = entries.map(|entry| entry.path()).filter(is_of_name);
+        let path = paths.next()?;
+        if paths.next().is_some() {
+            tracing::warn!(component = %name, "several applications have this component");
+            return None;
+        }
         let bytes = fs::read(&path).ok()?;
         let read = parse(&bytes);
         if read.is_none() {
@@ -74,17 +86,32 @@ impl Remembered {
         fs::rename(fresh, path)
     }
 
-    /// Names of resources are DNS names, others are written out in hexadecimal.
-    fn path(&self, name: &InstanceName) -> PathBuf {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-        let text: String = { name.as_str().bytes() }
-            .map(|byte| match plain(byte) {
-                true => char::from(byte).to_string(),
-                false => format!("_{byte:02x}"),
-            })
-            .collect();
-        self.folder.join(format!("{}-{text}.json", self.kind))
+    fn path(&self, name: &InstanceName, consumer: &str) -> PathBuf {
+        let file = format!("{}{}.json", self.prefix(name), plain(consumer));
+        self.folder.join(file)
     }
+
+    fn prefix(&self, name: &InstanceName) -> String {
+        format!("{}-{}@", self.kind, plain(name.as_str()))
+    }
+}
+
+/// Whose instance it is: `consumerID`, which a sidecar always sends.
+fn consumer(properties: &HashMap<String, String>) -> &str {
+    let mut all = properties.iter();
+    let found = all.find(|(name, _)| name.eq_ignore_ascii_case("consumerID"));
+    found.map_or("", |(_, value)| value)
+}
+
+/// Names of resources are DNS names; what else there may be is written out in hexadecimal.
+fn plain(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    { text.bytes() }
+        .map(|byte| match is_plain(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("_{byte:02x}"),
+        })
+        .collect()
 }
 
 fn parse(bytes: &[u8]) -> Option<(Flavour, HashMap<String, String>)> {
@@ -120,13 +147,19 @@ mod tests {
         let remembered = Remembered::new(folder.path().join("kept"), "pubsub");
         let name = InstanceName::new("orders/../x");
         assert_eq!(remembered.recall(&name), None);
-        let properties = HashMap::from([("password".to_owned(), "s3cret".to_owned())]);
-        remembered.keep(&name, Flavour::AzureFirst, &properties);
-        let kept = (Flavour::AzureFirst, properties);
+        let properties = |consumer: &str| {
+            let pairs = [("password", "s3cret"), ("ConsumerID", consumer)];
+            HashMap::from(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        };
+        remembered.keep(&name, Flavour::AzureFirst, &properties("a"));
+        let kept = (Flavour::AzureFirst, properties("a"));
         assert_eq!(remembered.recall(&name), Some(kept));
-        let path = remembered.path(&name);
+        let path = remembered.path(&name, "a");
         assert_eq!(path.parent(), Some(&*folder.path().join("kept")));
         let mode = fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        // Another application with a resource of this name.
+        remembered.keep(&name, Flavour::AzureFirst, &properties("b"));
+        assert_eq!(remembered.recall(&name), None);
     }
 }
