@@ -180,6 +180,8 @@ impl Status {
 
 fn down(why: Option<&Error>) -> Failure {
     let text = match why {
+        // It is tried again; an application should know what the broker says.
+        Some(why @ Error::ConnectionRefused { .. }) => return Failure::from(why.clone()),
         Some(why) => format!("there is no connection to the broker: {why}"),
         None => "there is no connection to the broker yet".to_owned(),
     };

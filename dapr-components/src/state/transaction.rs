@@ -239,7 +239,8 @@ mod tests {
             names in prop::collection::btree_set(prop::sample::select(vec!["a", "b"]), 0..2),
         ) {
             let value = Bytes::from_static(b"0");
-            let before: Entries = names.into_iter().map(|name| (name.to_owned(), (value.clone(), 1))).collect();
+            let entry = |name: &str| (name.to_owned(), (value.clone(), 1));
+            let before: Entries = names.into_iter().map(entry).collect();
             let expected = sequentially(before.clone(), &sequence);
             match fold(sequence) {
                 Ok(group) => prop_assert_eq!(at_once(before, &group), expected),

@@ -216,7 +216,9 @@ async fn a_store_that_is_full_says_so() {
         .bulk_set(vec![set("a", "1"), set("b", "1")])
         .await
         .unwrap();
-    assert_eq!(store.set(set("c", "1")).await.unwrap_err().http_code(), 507);
+    let failed = store.set(set("c", "1")).await.unwrap_err();
+    assert_eq!(failed.http_code(), 507);
+    assert_eq!(failed.tag(), Some("ERR_STATE_QUOTA_EXCEEDED"));
     let operations = vec![one(set("c", "1"))];
     let failed = store
         .transact(operations, metadata([("partitionKey", "p")]))

@@ -21,17 +21,17 @@ use tonic::transport::{Channel, Endpoint};
 use crate::store::{Header, Store};
 
 /// Numbers of partitions that tests run with: all keys meet, and hardly any do.
-pub const PARTITIONS: [&str; 2] = ["1", "8"];
+pub(crate) const PARTITIONS: [&str; 2] = ["1", "8"];
 
 /// All ends when this is dropped.
-pub struct Fixture {
-    pub broker: Broker,
-    pub process: Process,
-    pub store: Store,
+pub(crate) struct Fixture {
+    pub(crate) broker: Broker,
+    pub(crate) process: Process,
+    pub(crate) store: Store,
 }
 
 /// The components on a socket.
-pub struct Process {
+pub(crate) struct Process {
     path: PathBuf,
     _folder: TempDir,
     _server: JoinSet<()>,
@@ -39,7 +39,7 @@ pub struct Process {
 
 impl Process {
     /// Serves components of this flavour.
-    pub fn start(flavour: Flavour) -> Self {
+    pub(crate) fn start(flavour: Flavour) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catena.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -67,7 +67,7 @@ impl Process {
     }
 
     /// A sidecar's connection for one of its components.
-    pub async fn connect(&self) -> Channel {
+    pub(crate) async fn connect(&self) -> Channel {
         let path = self.path.clone();
         let connector = tower::service_fn(move |_| {
             let path = path.clone();
@@ -78,26 +78,26 @@ impl Process {
     }
 
     /// A store that Init is still to make.
-    pub async fn store(&self, header: Header) -> Store {
+    pub(crate) async fn store(&self, header: Header) -> Store {
         Store::new(self.connect().await, header)
     }
 }
 
 impl Fixture {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Broker::start().unwrap(), Header::Name("statestore")).await
     }
 
-    pub async fn with_partitions(partitions: &str) -> Self {
+    pub(crate) async fn with_partitions(partitions: &str) -> Self {
         let broker = Broker::builder().set("spec.catena.partitions", partitions);
         Self::with(broker.start().unwrap(), Header::Name("statestore")).await
     }
 
-    pub async fn with_header(header: Header) -> Self {
+    pub(crate) async fn with_header(header: Header) -> Self {
         Self::with(Broker::start().unwrap(), header).await
     }
 
-    pub async fn with(broker: Broker, header: Header) -> Self {
+    pub(crate) async fn with(broker: Broker, header: Header) -> Self {
         let process = Process::start(Flavour::Catena);
         let store = process.store(header).await;
         store.init(properties(&broker.url(), &[])).await.unwrap();
@@ -109,7 +109,7 @@ impl Fixture {
     }
 
     /// One more component of the same process.
-    pub async fn component(&self, name: &'static str, items: &[(&str, &str)]) -> Store {
+    pub(crate) async fn component(&self, name: &'static str, items: &[(&str, &str)]) -> Store {
         let store = self.process.store(Header::Name(name)).await;
         let made = store.init(properties(&self.broker.url(), items));
         made.await.unwrap();
@@ -117,13 +117,13 @@ impl Fixture {
     }
 
     /// The same connections, with another header.
-    pub async fn as_seen_by(&self, header: Header) -> Store {
+    pub(crate) async fn as_seen_by(&self, header: Header) -> Store {
         self.process.store(header).await
     }
 }
 
 /// What Init brings: where the broker is, and what else a resource says.
-pub fn properties(url: &str, items: &[(&str, &str)]) -> HashMap<String, String> {
+pub(crate) fn properties(url: &str, items: &[(&str, &str)]) -> HashMap<String, String> {
     let items = items.iter().copied().chain([("url", url)]);
     items.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }

@@ -28,7 +28,7 @@ async fn nobody_is_served_before_init() {
         Code::FailedPrecondition
     );
     let failed = store.get(get("k")).await.unwrap_err();
-    assert!(format!("{failed:?}").contains("not initialised"));
+    assert!(failed.text().contains("not initialised"));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use tonic_types::pb;
 
 /// What the metadata `x-component-instance` says.
 #[derive(Clone, Copy, Debug)]
-pub enum Header {
+pub(crate) enum Header {
     Name(&'static str),
     Empty,
     Absent,
@@ -28,14 +28,14 @@ pub enum Header {
 
 /// One Component resource of a sidecar.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(crate) struct Store {
     channel: Channel,
     header: Header,
 }
 
 /// An error as the sidecar understands it.
 #[derive(Debug)]
-pub enum Failed {
+pub(crate) enum Failed {
     EtagMismatch(String),
     EtagInvalid(String),
     Kit {
@@ -48,12 +48,12 @@ pub enum Failed {
 }
 
 /// Metadata of a request.
-pub fn metadata<const N: usize>(items: [(&str, &str); N]) -> HashMap<String, String> {
+pub(crate) fn metadata<const N: usize>(items: [(&str, &str); N]) -> HashMap<String, String> {
     let items = items.into_iter();
     items.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }
 
-pub fn set(key: &str, value: impl Into<Vec<u8>>) -> SetRequest {
+pub(crate) fn set(key: &str, value: impl Into<Vec<u8>>) -> SetRequest {
     SetRequest {
         key: key.to_owned(),
         value: value.into().into(),
@@ -62,7 +62,7 @@ pub fn set(key: &str, value: impl Into<Vec<u8>>) -> SetRequest {
     }
 }
 
-pub fn delete(key: &str) -> DeleteRequest {
+pub(crate) fn delete(key: &str) -> DeleteRequest {
     DeleteRequest {
         key: key.to_owned(),
         options: Some(StateOptions::default()),
@@ -70,20 +70,20 @@ pub fn delete(key: &str) -> DeleteRequest {
     }
 }
 
-pub fn get(key: &str) -> GetRequest {
+pub(crate) fn get(key: &str) -> GetRequest {
     GetRequest {
         key: key.to_owned(),
         ..GetRequest::default()
     }
 }
 
-pub fn etag(value: &str) -> Option<Etag> {
+pub(crate) fn etag(value: &str) -> Option<Etag> {
     let value = value.to_owned();
     Some(Etag { value })
 }
 
 /// First write, strong.
-pub fn first_write() -> Option<StateOptions> {
+pub(crate) fn first_write() -> Option<StateOptions> {
     Some(StateOptions {
         concurrency: StateConcurrency::ConcurrencyFirstWrite.into(),
         consistency: StateConsistency::ConsistencyStrong.into(),
@@ -91,14 +91,14 @@ pub fn first_write() -> Option<StateOptions> {
 }
 
 /// An operation of a transaction.
-pub fn one(request: impl Into<Operation>) -> TransactionalStateOperation {
+pub(crate) fn one(request: impl Into<Operation>) -> TransactionalStateOperation {
     let Operation(request) = request.into();
     TransactionalStateOperation {
         request: Some(request),
     }
 }
 
-pub struct Operation(One);
+pub(crate) struct Operation(One);
 
 impl From<SetRequest> for Operation {
     fn from(request: SetRequest) -> Self {
@@ -113,12 +113,15 @@ impl From<DeleteRequest> for Operation {
 }
 
 impl Store {
-    pub fn new(channel: Channel, header: Header) -> Self {
+    pub(crate) fn new(channel: Channel, header: Header) -> Self {
         Self { channel, header }
     }
 
     /// Init and Features, as the sidecar calls them one after the other.
-    pub async fn init(&self, properties: HashMap<String, String>) -> Result<Vec<String>, Status> {
+    pub(crate) async fn init(
+        &self,
+        properties: HashMap<String, String>,
+    ) -> Result<Vec<String>, Status> {
         let metadata = Some(MetadataRequest { properties });
         self.client()
             .init(self.request(InitRequest { metadata }))
@@ -126,7 +129,7 @@ impl Store {
         self.features().await
     }
 
-    pub async fn features(&self) -> Result<Vec<String>, Status> {
+    pub(crate) async fn features(&self) -> Result<Vec<String>, Status> {
         let asked = self
             .client()
             .features(self.request(FeaturesRequest {}))
@@ -134,27 +137,27 @@ impl Store {
         Ok(asked?.into_inner().features)
     }
 
-    pub async fn ping(&self) -> Result<(), Failed> {
+    pub(crate) async fn ping(&self) -> Result<(), Failed> {
         let asked = self.client().ping(self.request(PingRequest {})).await;
         asked.map(drop).map_err(kit_only)
     }
 
-    pub async fn get(&self, request: GetRequest) -> Result<GetResponse, Failed> {
+    pub(crate) async fn get(&self, request: GetRequest) -> Result<GetResponse, Failed> {
         let asked = self.client().get(self.request(request)).await;
         Ok(asked.map_err(kit_only)?.into_inner())
     }
 
-    pub async fn set(&self, request: SetRequest) -> Result<(), Failed> {
+    pub(crate) async fn set(&self, request: SetRequest) -> Result<(), Failed> {
         let asked = self.client().set(self.request(request)).await;
         asked.map(drop).map_err(kit_or_etag)
     }
 
-    pub async fn delete(&self, request: DeleteRequest) -> Result<(), Failed> {
+    pub(crate) async fn delete(&self, request: DeleteRequest) -> Result<(), Failed> {
         let asked = self.client().delete(self.request(request)).await;
         asked.map(drop).map_err(kit_or_etag)
     }
 
-    pub async fn bulk_get(
+    pub(crate) async fn bulk_get(
         &self,
         items: Vec<GetRequest>,
         parallelism: i64,
@@ -165,21 +168,21 @@ impl Store {
         Ok(asked.map_err(kit_only)?.into_inner().items)
     }
 
-    pub async fn bulk_set(&self, items: Vec<SetRequest>) -> Result<(), Failed> {
+    pub(crate) async fn bulk_set(&self, items: Vec<SetRequest>) -> Result<(), Failed> {
         let options = Some(BulkSetRequestOptions { parallelism: 0 });
         let request = self.request(BulkSetRequest { items, options });
         let asked = self.client().bulk_set(request).await;
         asked.map(drop).map_err(kit_or_etag)
     }
 
-    pub async fn bulk_delete(&self, items: Vec<DeleteRequest>) -> Result<(), Failed> {
+    pub(crate) async fn bulk_delete(&self, items: Vec<DeleteRequest>) -> Result<(), Failed> {
         let options = Some(BulkDeleteRequestOptions { parallelism: 0 });
         let request = self.request(BulkDeleteRequest { items, options });
         let asked = self.client().bulk_delete(request).await;
         asked.map(drop).map_err(kit_or_etag)
     }
 
-    pub async fn transact(
+    pub(crate) async fn transact(
         &self,
         operations: Vec<TransactionalStateOperation>,
         metadata: HashMap<String, String>,
@@ -192,26 +195,26 @@ impl Store {
         client.transact(request).await.map(drop).map_err(kit_only)
     }
 
-    pub async fn multi_max_size(&self) -> Result<i64, Status> {
+    pub(crate) async fn multi_max_size(&self) -> Result<i64, Status> {
         let mut client = TransactionalStoreMultiMaxSizeClient::new(self.channel.clone());
         let asked = client.multi_max_size(self.request(MultiMaxSizeRequest {}));
         Ok(asked.await?.into_inner().max_size)
     }
 
-    pub async fn query(&self) -> Result<(), Failed> {
+    pub(crate) async fn query(&self) -> Result<(), Failed> {
         let mut client = QueriableStateStoreClient::new(self.channel.clone());
         let asked = client.query(self.request(QueryRequest::default())).await;
         asked.map(drop).map_err(kit_only)
     }
 
     /// The value of a key; `None` as the sidecar has it, which knows no empty values.
-    pub async fn value(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) async fn value(&self, key: &str) -> Option<Vec<u8>> {
         let found = self.get(get(key)).await.unwrap();
         (!found.data.is_empty()).then_some(found.data.to_vec())
     }
 
     /// The ETag of a key that is there.
-    pub async fn etag(&self, key: &str) -> String {
+    pub(crate) async fn etag(&self, key: &str) -> String {
         let found = self.get(get(key)).await.unwrap();
         let etag = found.etag.unwrap().value;
         assert!(!etag.is_empty());
@@ -291,16 +294,32 @@ fn kit(status: &Status) -> Option<Failed> {
 }
 
 impl Failed {
+    /// What an application reads.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::EtagMismatch(text) | Self::EtagInvalid(text) | Self::Kit { text, .. } => text,
+            Self::Other(status) => status.message(),
+        }
+    }
+
+    /// The word of a kit error.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        match self {
+            Self::Kit { tag, .. } => Some(tag),
+            _ => None,
+        }
+    }
+
     /// The HTTP code of a kit error.
     #[track_caller]
-    pub fn http_code(&self) -> u16 {
+    pub(crate) fn http_code(&self) -> u16 {
         match self {
             Self::Kit { http_code, .. } => *http_code,
             other => panic!("no kit error: {other:?}"),
         }
     }
 
-    pub fn is_mismatch(&self) -> bool {
+    pub(crate) fn is_mismatch(&self) -> bool {
         matches!(self, Self::EtagMismatch(_))
     }
 }

@@ -161,7 +161,7 @@ async fn an_application_s_keys_meet_unless_the_component_spreads_them() {
         let by_key = fixture.component("by-key", &[("partitionBy", "key")]).await;
         let failed = spread(&by_key).await.unwrap_err();
         assert_eq!(failed.http_code(), 400);
-        let text = format!("{failed:?}");
+        let text = failed.text();
         assert!(
             text.contains("partitionKey") && text.contains("partitionBy"),
             "{text}"

@@ -37,7 +37,7 @@ async fn what_is_no_number_of_seconds_is_refused() {
             .await
             .unwrap_err();
         assert_eq!(failed.http_code(), 400);
-        assert!(format!("{failed:?}").contains("ttlInSeconds"));
+        assert!(failed.text().contains("ttlInSeconds"));
     }
     assert_eq!(fixture.store.value("k").await, None);
 }
