@@ -195,7 +195,10 @@ impl Report {
     #[must_use]
     pub fn is_good(&self) -> bool {
         let bad = |finding: &Finding| matches!(finding, Finding::Stale | Finding::Broken(_));
-        let found = |finding: &Finding| matches!(finding, Finding::Component { types, .. } if !types.is_empty());
+        let found = |finding: &Finding| match finding {
+            Finding::Component { types, .. } => !types.is_empty(),
+            _ => false,
+        };
         !self.entries.iter().any(|(_, it)| bad(it)) && self.entries.iter().any(|(_, it)| found(it))
     }
 }

@@ -1,6 +1,6 @@
 //! The task that serves the streams of one subscription. It lives as long as its instance: the
-//! subscription at the broker is made for the first stream, and kept when the last one ends, so that
-//! the next one finds what came in between.
+//! subscription at the broker is made for the first stream, and kept when the last one ends, so
+//! that the next one finds what came in between.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;

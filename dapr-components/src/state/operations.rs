@@ -108,7 +108,7 @@ impl<'a> Operations<'a> {
     async fn read(self, ready: &Ready, name: &str) -> Result<Option<Found>, Failure> {
         let reading = async {
             if ready.abilities.lifetimes {
-                ready.store.get_with_time_to_live(name).await
+                ready.store.value_with_time_to_live(name).await
             } else {
                 let entry = ready.store.get(name).await?;
                 Ok(entry.map(|entry| (entry, TimeToLive::Forever)))

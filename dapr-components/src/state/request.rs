@@ -70,7 +70,7 @@ pub(crate) fn transaction(
 }
 
 /// The answer to a get: without ETag there is no entry.
-pub(crate) fn get_response(found: Option<Found>) -> GetResponse {
+pub(crate) fn response_of(found: Option<Found>) -> GetResponse {
     let Some(found) = found else {
         return GetResponse::default();
     };

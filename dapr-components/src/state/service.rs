@@ -90,7 +90,7 @@ impl StateStore for Services {
         let name = name.map_err(Failure::into_status)?;
         let found = instance.operations(instance.deadline()).get(&name).await;
         let found = found.map_err(Failure::into_status)?;
-        Ok(Response::new(request::get_response(found)))
+        Ok(Response::new(request::response_of(found)))
     }
 
     async fn set(

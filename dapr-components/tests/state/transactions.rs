@@ -13,7 +13,7 @@ fn my_partition() -> HashMap<String, String> {
     metadata([("partitionKey", "myPartition")])
 }
 
-fn get_in(key: &str, metadata: HashMap<String, String>) -> GetRequest {
+fn question(key: &str, metadata: HashMap<String, String>) -> GetRequest {
     GetRequest {
         metadata,
         ..get(key)
@@ -36,7 +36,7 @@ fn delete_in(key: &str, metadata: HashMap<String, String>) -> DeleteRequest {
 
 async fn value(store: &Store, key: &str, metadata: HashMap<String, String>) -> Vec<u8> {
     store
-        .get(get_in(key, metadata))
+        .get(question(key, metadata))
         .await
         .unwrap()
         .data

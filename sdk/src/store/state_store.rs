@@ -292,7 +292,7 @@ impl StateStore {
     /// # Errors
     ///
     /// As [`get`](Self::get).
-    pub async fn get_with_time_to_live(
+    pub async fn value_with_time_to_live(
         &self,
         key: impl AsRef<[u8]>,
     ) -> Result<Option<(Entry, TimeToLive)>, Error> {

@@ -120,13 +120,13 @@ async fn numbers_count_and_keys_live_for_a_time() {
         panic!("it lives for ever");
     };
     assert!(left <= hour && left > hour / 2);
-    let (entry, left) = store.get_with_time_to_live("n").await.unwrap().unwrap();
+    let (entry, left) = store.value_with_time_to_live("n").await.unwrap().unwrap();
     assert_eq!(entry.value, "2");
     assert!(matches!(left, TimeToLive::For(left) if left <= hour && left > hour / 2));
     let version = store.set("n", "x").await.unwrap();
-    let (entry, left) = store.get_with_time_to_live("n").await.unwrap().unwrap();
+    let (entry, left) = store.value_with_time_to_live("n").await.unwrap().unwrap();
     assert_eq!((entry.version, left), (Some(version), TimeToLive::Forever));
-    assert_eq!(store.get_with_time_to_live("k").await.unwrap(), None);
+    assert_eq!(store.value_with_time_to_live("k").await.unwrap(), None);
     let error = store.increment("n", 1).await.unwrap_err();
     assert!(matches!(error, Error::StoreRefused { .. }));
 }

@@ -151,7 +151,8 @@ mod tests {
     fn what_redis_benchmark_prints_is_read() {
         let printed = "\"test\",\"rps\",\"avg_latency_ms\",\"min_latency_ms\",\"p50_latency_ms\",\
                        \"p95_latency_ms\",\"p99_latency_ms\",\"max_latency_ms\"\n\
-                       \"SET\",\"270270.28\",\"2.428\",\"0.664\",\"2.367\",\"4.015\",\"4.567\",\"5.015\"\n";
+                       \"SET\",\"270270.28\",\"2.428\",\"0.664\",\"2.367\",\
+                       \"4.015\",\"4.567\",\"5.015\"\n";
         let expected = Row {
             rate: 270_270.28,
             p50_ms: 2.367,

@@ -1,8 +1,8 @@
 //! State when the broker or the components are away.
 //!
-//! A broker keeps everything in memory, and it is a cluster of one: state goes with its process. What
-//! must hold is that no call hangs, and that calls succeed again when it is back, without a restart of
-//! anything else.
+//! A broker keeps everything in memory, and it is a cluster of one: state goes with its process.
+//! What must hold is that no call hangs, and that calls succeed again when it is back, without a
+//! restart of anything else.
 
 use std::time::Duration;
 
