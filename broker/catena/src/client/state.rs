@@ -20,7 +20,7 @@ use super::failure::{Failure, TIMED_OUT};
 use super::runtime;
 use super::session::SessionArgs;
 pub use args::StateArgs;
-use args::{ChangeArgs, GetArgs, SetArgs, StateCommand, input};
+use args::{ChangeArgs, GetArgs, SetArgs, StateCommand};
 use call::{Caller, PATIENCE, Response, malformed};
 use show::{object, print};
 
@@ -36,7 +36,7 @@ pub fn run(args: &StateArgs) -> u8 {
         }
         StateCommand::Vdel(args) => {
             let work = async {
-                let value = input(args.value.as_deref(), args.file.as_ref())?;
+                let value = args.value.read()?;
                 delete(&args.key, DeleteCondition::Value(&value), &args.change).await
             };
             runtime::run(work, args.change.session.quiet)
@@ -71,7 +71,7 @@ async fn get(args: &GetArgs) -> Result<(), Failure> {
 }
 
 async fn set(args: &SetArgs) -> Result<(), Failure> {
-    let value = input(args.value.as_deref(), args.file.as_ref())?;
+    let value = args.value.read()?;
     let condition = match (args.nx, args.nex) {
         (true, _) => SetCondition::Absent,
         (_, true) => SetCondition::AbsentOrEqual,

@@ -84,12 +84,9 @@ pub(super) struct SetArgs {
     /// The key
     #[arg(id = "state_key", value_name = "KEY", value_parser = key)]
     pub(super) key: String,
-    /// The value; without it, or as -, what standard input holds
-    #[arg(allow_hyphen_values = true, conflicts_with = "file")]
-    pub(super) value: Option<String>,
-    /// Take the value from this file
-    #[arg(short, long)]
-    pub(super) file: Option<PathBuf>,
+    /// Where the value comes from.
+    #[command(flatten)]
+    pub(super) value: ValueArgs,
     /// Only if there is no such key
     #[arg(long)]
     pub(super) nx: bool,
@@ -125,15 +122,44 @@ pub(super) struct VdelArgs {
     /// The key
     #[arg(id = "state_key", value_name = "KEY", value_parser = key)]
     pub(super) key: String,
-    /// The value; without it, or as -, what standard input holds
-    #[arg(allow_hyphen_values = true, conflicts_with = "file")]
-    pub(super) value: Option<String>,
-    /// Take the value from this file
-    #[arg(short, long)]
-    pub(super) file: Option<PathBuf>,
+    /// Where the value comes from.
+    #[command(flatten)]
+    pub(super) value: ValueArgs,
     /// What changes the key.
     #[command(flatten)]
     pub(super) change: ChangeArgs,
+}
+
+/// A value: the argument, a file, or standard input.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ValueArgs {
+    /// The value; without it, or as -, what standard input holds
+    #[arg(allow_hyphen_values = true, conflicts_with = "file")]
+    value: Option<String>,
+    /// Take the value from this file
+    #[arg(short, long)]
+    file: Option<PathBuf>,
+}
+
+impl ValueArgs {
+    /// Reads it.
+    pub(super) fn read(&self) -> Result<Vec<u8>, Failure> {
+        if let Some(path) = &self.file {
+            let what = path.display();
+            return fs::read(path)
+                .map_err(|error| Failure::usage(format!("cannot read {what}: {error}")));
+        }
+        match self.value.as_deref() {
+            Some(text) if text != "-" => Ok(text.as_bytes().to_vec()),
+            _ => {
+                let mut content = Vec::new();
+                let read = io::stdin().lock().read_to_end(&mut content);
+                let failure = |error| format!("cannot read standard input: {error}");
+                read.map_err(|error| Failure::usage(failure(error)))?;
+                Ok(content)
+            }
+        }
+    }
 }
 
 /// What commands have in common that change a key.
@@ -178,24 +204,6 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
     let millis = millis.and_then(|number| number.checked_mul(factor));
     let lifetime = millis.and_then(Lifetime::from_millis);
     lifetime.ok_or_else(|| "expected a duration such as 500ms, 10s, 5m, 1h or 1d".to_owned())
-}
-
-/// The value: the argument, a file, or standard input.
-pub(super) fn input(value: Option<&str>, file: Option<&PathBuf>) -> Result<Vec<u8>, Failure> {
-    if let Some(path) = file {
-        let what = path.display();
-        return fs::read(path)
-            .map_err(|error| Failure::usage(format!("cannot read {what}: {error}")));
-    }
-    match value {
-        Some(text) if text != "-" => Ok(text.as_bytes().to_vec()),
-        _ => {
-            let mut content = Vec::new();
-            let read = io::stdin().lock().read_to_end(&mut content);
-            read.map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
-            Ok(content)
-        }
-    }
 }
 
 const GET_EXAMPLES: &str = "\
