@@ -25,6 +25,16 @@ async fn first(sidecar: &Sidecar, topic: &str, pull: &mut Pull) -> PullMessagesR
     .await
 }
 
+/// A stream of the topic `a` that has begun, and has nothing left to hand over.
+async fn drained(sidecar: &Sidecar) -> Pull {
+    let mut pull = sidecar.pull("a").await;
+    let message = first(sidecar, "a", &mut pull).await;
+    pull.acknowledge(&message).await;
+    sidecar.publish("a", "last").await.unwrap();
+    while pull.take().await != "last" {}
+    pull
+}
+
 #[tokio::test]
 async fn a_stream_goes_on_when_the_broker_comes_back() {
     let broker = Broker::start().unwrap();
@@ -60,11 +70,7 @@ async fn what_was_not_answered_comes_again_after_the_component_was_restarted() {
     let mut component = Component::start().await;
     let sidecar = component.sidecar("pubsub").await;
     sidecar.init(&settings).await.unwrap();
-    let mut pull = sidecar.pull("a").await;
-    let message = first(&sidecar, "a", &mut pull).await;
-    pull.acknowledge(&message).await;
-    sidecar.publish("a", "last").await.unwrap();
-    while pull.take().await != "last" {}
+    let mut pull = drained(&sidecar).await;
     for payload in ["x", "y", "z"] {
         sidecar.publish("a", payload).await.unwrap();
     }
@@ -93,11 +99,7 @@ async fn an_end_waits_for_answers_and_acknowledges_them() {
     let mut component = Component::start().await;
     let sidecar = component.sidecar("pubsub").await;
     sidecar.init(&settings).await.unwrap();
-    let mut pull = sidecar.pull("a").await;
-    let message = first(&sidecar, "a", &mut pull).await;
-    pull.acknowledge(&message).await;
-    sidecar.publish("a", "last").await.unwrap();
-    while pull.take().await != "last" {}
+    let mut pull = drained(&sidecar).await;
     sidecar.publish("a", "x").await.unwrap();
     let message = pull.next().await;
     let answering = async {
