@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use catena_interop::Certificate;
 
-use crate::certificate::Certificate;
 use crate::clock;
 use crate::log::Log;
 use crate::ports;

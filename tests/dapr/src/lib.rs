@@ -8,7 +8,6 @@
 
 mod app;
 mod broker;
-mod certificate;
 pub mod clock;
 mod component;
 mod control;

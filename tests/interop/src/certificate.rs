@@ -5,13 +5,13 @@ use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
 
 /// What a TLS listener and its clients need, in PEM.
 #[derive(Debug)]
-pub(crate) struct Certificate {
+pub struct Certificate {
     /// The authority that clients trust.
-    pub(crate) authority: String,
+    pub authority: String,
     /// The certificate of `localhost` and 127.0.0.1.
-    pub(crate) chain: String,
+    pub chain: String,
     /// Its private key.
-    pub(crate) key: String,
+    pub key: String,
 }
 
 impl Certificate {
@@ -20,10 +20,10 @@ impl Certificate {
     /// # Errors
     ///
     /// Whatever `rcgen` refuses.
-    pub(crate) fn new() -> Result<Self, rcgen::Error> {
+    pub fn new() -> Result<Self, rcgen::Error> {
         let mut authority = CertificateParams::new(Vec::new())?;
         let named = &mut authority.distinguished_name;
-        named.push(DnType::CommonName, "Catena interoperability tests");
+        named.push(DnType::CommonName, "Catena tests");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;

@@ -15,6 +15,7 @@ mod scenario;
 mod tools;
 
 pub use broker::{Broker, Listener, Transport};
+pub use certificate::Certificate;
 pub use client::{Client, Outcome};
 pub use program::Program;
 pub use scenario::{Scenario, Version};
