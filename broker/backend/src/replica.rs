@@ -78,10 +78,19 @@ impl Replica {
     ) {
         // One reading for all: versions rise by themselves.
         let mut wall = None;
+        // The topic of the publish just before, if nothing has come since that changes who gets it.
+        let mut matched = None;
         for numbered in requests {
             let origin = Origin::Frontend(frontend, numbered.number);
+            let same = matched.take();
             match &numbered.request {
-                Request::Publish(publish) => self.publish(routes, origin, publish, now),
+                Request::Publish(publish) => {
+                    if !same.is_some_and(|same| std::ptr::eq::<str>(same, publish.topic)) {
+                        self.match_unknown(routes, publish.topic, now);
+                    }
+                    matched = (!publish.retain).then_some(publish.topic);
+                    self.order(origin, publish, now);
+                }
                 Request::Store(store) => {
                     let wall = *wall.get_or_insert_with(|| (self.wall)());
                     self.store(routes, origin, store, (now, wall));
@@ -102,9 +111,21 @@ impl Replica {
         publish: &Publish<'_>,
         now: Moment,
     ) {
-        if !self.partition.knows_recipients(publish.topic) {
-            self.match_topic(routes, publish.topic, now);
+        self.match_unknown(routes, publish.topic, now);
+        self.order(origin, publish, now);
+    }
+
+    /// Matches a topic whose recipients the log does not have.
+    #[inline]
+    fn match_unknown(&mut self, routes: &Routes, topic: &str, now: Moment) {
+        if !self.partition.knows_recipients(topic) {
+            self.match_topic(routes, topic, now);
         }
+    }
+
+    /// A publish whose recipients the log has.
+    #[inline]
+    fn order(&mut self, origin: Origin, publish: &Publish<'_>, now: Moment) {
         let volatile = publish.qos == Qos::AtMostOnce && !publish.retain;
         if volatile && self.partition.push(publish, now) {
             self.out
@@ -131,9 +152,7 @@ impl Replica {
             };
             self.apply(Origin::Nobody, what, now);
         }
-        if !self.partition.knows_recipients(request.response_topic) {
-            self.match_topic(routes, request.response_topic, now);
-        }
+        self.match_unknown(routes, request.response_topic, now);
         self.apply(origin, What::Store { request, wall }, now);
     }
 

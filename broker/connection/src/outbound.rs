@@ -188,7 +188,7 @@ impl Connection {
         } else {
             Slot::ExactlyOnce
         };
-        if let Some(window) = self.window(settings, source) {
+        if let Some(window) = self.last_window() {
             window.put(position, slot);
             self.in_flight += 1;
         }
@@ -365,6 +365,13 @@ impl Connection {
         let window = outbound.windows.get_mut(outbound.last)?;
         window.attachment = source.attachment;
         Some(window)
+    }
+
+    /// The window that [`window`](Self::window) found last.
+    #[inline]
+    fn last_window(&mut self) -> Option<&mut Window> {
+        let outbound = self.outbound.as_deref_mut()?;
+        outbound.windows.get_mut(outbound.last)
     }
 }
 

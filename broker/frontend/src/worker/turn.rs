@@ -31,13 +31,19 @@ impl Receiver for Turn<'_> {
             return;
         };
         client.outstanding = client.outstanding.saturating_sub(1);
+        // Neither reading nor ending waits for this reply.
+        let is_calm = !client.is_paused && !client.is_ending();
         let outcome = match (purpose, reply) {
             (Purpose::Publish(ticket), Reply::Published(reason)) => {
-                self.speak(slot, |client, stats| {
+                let outcome = self.speak(slot, |client, stats| {
                     let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
                     let connection = &mut client.connection;
                     connection.handle_published(settings, ticket, reason, bytes, stats)
-                })
+                });
+                if is_calm && outcome.is_ok() {
+                    return;
+                }
+                outcome
             }
             (purpose, reply) => self.handle_rare_reply(slot, purpose, reply),
         };
@@ -75,7 +81,8 @@ impl Receiver for Turn<'_> {
             return Taken::NotNow;
         }
         let takes_apart = client.takes_apart;
-        let (outgoing, position) = convert(&delivery.what);
+        let shared = shared(&delivery.what).filter(|_| takes_apart);
+        let (outgoing, position) = convert(&delivery.what, shared.is_some());
         // A PUBREL always goes out: it makes room, and the partition does not offer it twice.
         let is_release = matches!(delivery.what, Outgoing::Release { .. });
         if !is_release
@@ -89,11 +96,6 @@ impl Receiver for Turn<'_> {
             attachment: delivery.attachment.0,
         };
         let now = self.now;
-        let shared = shared(&delivery.what).filter(|_| takes_apart);
-        let outgoing = match shared {
-            Some(_) => apart(outgoing),
-            None => outgoing,
-        };
         let offered = self.state.speak(slot, |client, stats| {
             let before = client.out.bytes.len();
             let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
@@ -350,22 +352,12 @@ fn shared<'d>(what: &Outgoing<'d>) -> Option<(&'d SharedBody, usize)> {
     }
 }
 
-/// The same with its payload left out.
-fn apart(outgoing: catena_connection::Outgoing<'_>) -> catena_connection::Outgoing<'_> {
-    match outgoing {
-        catena_connection::Outgoing::Publish(publish) => {
-            catena_connection::Outgoing::Publish(catena_connection::OutgoingPublish {
-                payload_apart: true,
-                ..publish
-            })
-        }
-        release @ catena_connection::Outgoing::Release { .. } => release,
-    }
-}
-
 /// A delivery as the connection core knows it, and its position.
 #[inline]
-fn convert<'d>(what: &Outgoing<'d>) -> (catena_connection::Outgoing<'d>, Option<Position>) {
+fn convert<'d>(
+    what: &Outgoing<'d>,
+    payload_apart: bool,
+) -> (catena_connection::Outgoing<'d>, Option<Position>) {
     match *what {
         Outgoing::Publish(publish) => {
             let converted = catena_connection::OutgoingPublish {
@@ -378,7 +370,7 @@ fn convert<'d>(what: &Outgoing<'d>) -> (catena_connection::Outgoing<'d>, Option<
                 subscription_ids: publish.subscription_ids,
                 properties: publish.properties,
                 payload: publish.payload,
-                payload_apart: false,
+                payload_apart,
             };
             (
                 catena_connection::Outgoing::Publish(converted),

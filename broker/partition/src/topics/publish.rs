@@ -167,6 +167,7 @@ impl Topics {
             return Ok(false);
         };
         let (plain, groups) = (recipients.recipients.len(), recipients.groups.len());
+        let at_zero = publish.qos == Qos::AtMostOnce || recipients.has_zero;
         let mut stored = None;
         if publish.qos != Qos::AtMostOnce {
             for ordinal in 0..plain {
@@ -178,7 +179,7 @@ impl Topics {
                 self.give_to_group(context, group, index, set, publish, &mut stored)?;
             }
         }
-        if plain > 0 {
+        if plain > 0 && at_zero {
             self.give_at_zero(context, index, set, publish, &mut stored)?;
         }
         Ok(plain > 0 || groups > 0)

@@ -36,6 +36,8 @@ pub(crate) struct RecipientSet {
     pub(crate) ids: Box<[u32]>,
     /// Everybody who matched can be reached from this partition.
     pub(crate) is_complete: bool,
+    /// Some recipient is granted QoS 0 of a message of higher QoS.
+    pub(crate) has_zero: bool,
     /// Topics, messages and pushes that name it.
     pub(crate) references: u32,
     audience: Audience,
@@ -62,11 +64,19 @@ impl RecipientSet {
         groups: Box<[GroupName]>,
         ids: Box<[u32]>,
     ) -> Self {
+        let has_zero = recipients.iter().any(|placed| {
+            let own = match placed.recipient.own {
+                Own::Only { qos, .. } => qos,
+                Own::Same | Own::Excluded => placed.recipient.qos,
+            };
+            placed.recipient.qos == Qos::AtMostOnce || own == Qos::AtMostOnce
+        });
         Self {
             recipients,
             groups,
             ids,
             is_complete: true,
+            has_zero,
             references: 0,
             audience: Audience::default(),
         }
