@@ -58,7 +58,14 @@ pub struct Builder {
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) user: String,
-    pub(crate) password: String,
+    pub(crate) password: Password,
+}
+
+/// A password, or the file that holds it.
+#[derive(Clone)]
+pub(crate) enum Password {
+    Text(String),
+    File(PathBuf),
 }
 
 /// A method of authentication, and the file with what it needs.
@@ -151,7 +158,17 @@ impl Builder {
     pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some(Credentials {
             user: user.into(),
-            password: password.into(),
+            password: Password::Text(password.into()),
+        });
+        self
+    }
+
+    /// User name, and the file whose content is the password, without the line end that editors
+    /// leave. The file is read for each connection anew, since passwords are replaced.
+    pub fn credentials_file(mut self, user: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        self.credentials = Some(Credentials {
+            user: user.into(),
+            password: Password::File(file.into()),
         });
         self
     }
@@ -351,7 +368,7 @@ impl Builder {
         if let (None, Some(user)) = (&self.credentials, &url.user) {
             self.credentials = Some(Credentials {
                 user: user.clone(),
-                password: url.password.clone().unwrap_or_default(),
+                password: Password::Text(url.password.clone().unwrap_or_default()),
             });
         }
         for (name, value) in &url.query {

@@ -16,7 +16,7 @@ use rumqttc::v5::mqttbytes::v5 as wire;
 use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions, MqttState, Request};
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 
-use crate::builder::Options;
+use crate::builder::{Options, Password};
 use crate::publish::whole_seconds;
 use crate::url::Scheme;
 
@@ -134,11 +134,19 @@ fn mqtt_options(options: &Options, clean_start: bool) -> io::Result<MqttOptions>
     properties.user_properties = options.user_properties.clone();
     if let Some(authentication) = &options.authentication {
         properties.authentication_method = Some(authentication.method.clone());
-        properties.authentication_data = Some(token(&authentication.file)?);
+        properties.authentication_data = Some(content(&authentication.file)?);
     }
     mqtt.set_connect_properties(properties);
     if let Some(credentials) = &options.credentials {
-        mqtt.set_credentials(credentials.user.as_str(), credentials.password.as_str());
+        let password = match &credentials.password {
+            Password::Text(text) => text.clone(),
+            Password::File(path) => {
+                let text = String::from_utf8(content(path)?.into());
+                text.map_err(|_| unreadable(path, &io::ErrorKind::InvalidData.into()))?
+            }
+        };
+        let username = credentials.user.clone();
+        mqtt.set_credentials(username, password);
     }
     if let Some((will, delay)) = &options.will {
         let packet = will.packet();
@@ -165,12 +173,13 @@ fn mqtt_options(options: &Options, clean_start: bool) -> io::Result<MqttOptions>
 }
 
 /// The content of a file, without the line end that editors leave.
-fn token(path: &Path) -> io::Result<Bytes> {
-    let named = |error: io::Error| {
-        let text = format!("{}: {error}", path.display());
-        io::Error::new(error.kind(), text)
-    };
-    let mut token = std::fs::read(path).map_err(named)?;
-    token.truncate(token.trim_ascii_end().len());
-    Ok(token.into())
+fn content(path: &Path) -> io::Result<Bytes> {
+    let mut content = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    content.truncate(content.trim_ascii_end().len());
+    Ok(content.into())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> io::Error {
+    let text = format!("cannot read {}: {error}", path.display());
+    io::Error::new(error.kind(), text)
 }

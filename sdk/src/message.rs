@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::session::{Receipt, Shared};
 use crate::{Properties, Qos};
@@ -17,6 +18,7 @@ pub struct Message {
     pub(crate) retain: bool,
     pub(crate) duplicate: bool,
     pub(crate) properties: Arc<Properties>,
+    pub(crate) expires_at: Option<Instant>,
     pub(crate) ticket: Option<Ticket>,
 }
 
@@ -56,6 +58,12 @@ impl Message {
     #[must_use]
     pub fn properties(&self) -> &Properties {
         &self.properties
+    }
+
+    /// Whether its Message Expiry Interval has passed since it came: nobody may want it any more.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.expires_at.is_some_and(|at| at <= Instant::now())
     }
 
     /// Tells the broker that this message has been taken care of. Needed for subscriptions that

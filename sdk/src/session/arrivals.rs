@@ -34,6 +34,7 @@ struct Arrived {
     retain: bool,
     duplicate: bool,
     properties: Arc<Properties>,
+    expires_at: Option<Instant>,
     identifiers: Vec<usize>,
 }
 
@@ -99,13 +100,18 @@ impl Session {
             .as_mut()
             .map(|it| std::mem::take(&mut it.subscription_identifiers))
             .unwrap_or_default();
+        let properties = Properties::from_wire(properties);
+        let lives = properties
+            .expiry
+            .map(|expiry| Instant::now().checked_add(expiry));
         let arrived = Arrived {
             topic,
             payload: publish.payload,
             qos,
             retain: publish.retain,
             duplicate: publish.dup,
-            properties: Arc::new(Properties::from_wire(properties)),
+            properties: Arc::new(properties),
+            expires_at: lives.flatten(),
             identifiers,
         };
         let streams = self
@@ -152,6 +158,7 @@ impl Session {
             retain: arrived.retain,
             duplicate: arrived.duplicate,
             properties: Arc::clone(&arrived.properties),
+            expires_at: arrived.expires_at,
             ticket,
         };
         match sender.try_send(message) {

@@ -34,6 +34,24 @@ async fn a_wrong_password_is_refused_for_good() {
     assert!(matches!(error, Error::ConnectionRefused { .. }));
 }
 
+/// Passwords are replaced: the file is read for each connection anew.
+#[tokio::test]
+async fn a_password_may_stand_in_a_file() {
+    let broker = Broker::builder().user("anna", "s3cret").start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "wrong\n").unwrap();
+    let anna = builder(&broker.url()).credentials_file("anna", &file);
+    let client = anna.keep_trying().start().unwrap();
+    let mut events = client.events();
+    let Some(Event::Disconnected { error }) = soon(events.next()).await else {
+        panic!("a wrong password is taken");
+    };
+    assert!(matches!(error, Error::ConnectionRefused { .. }), "{error}");
+    std::fs::write(&file, "s3cret\n").unwrap();
+    soon(client.connected()).await.unwrap();
+}
+
 #[tokio::test]
 async fn nobody_there_is_told_at_once_or_waited_for() {
     let address = {
