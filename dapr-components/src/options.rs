@@ -51,6 +51,7 @@ pub struct Run {
             "aio-mq-pubsub-pluggable.sock=pubsub",
             "aio-mq-statestore-pluggable.sock=state",
         ],
+        global = true,
     )]
     pub sockets: Vec<SocketName>,
 
@@ -59,12 +60,18 @@ pub struct Run {
         long,
         env = "CATENA_DAPR_SOCKET_MODE",
         value_name = "MODE",
-        default_value = "660"
+        default_value = "660",
+        global = true
     )]
     pub socket_mode: Mode,
 
     /// Group of the sockets, by number; by default that of the process
-    #[arg(long, env = "CATENA_DAPR_SOCKET_GROUP", value_name = "GID")]
+    #[arg(
+        long,
+        env = "CATENA_DAPR_SOCKET_GROUP",
+        value_name = "GID",
+        global = true
+    )]
     pub socket_group: Option<u32>,
 
     /// Address for metrics, in the text form of Prometheus, at /metrics
@@ -72,13 +79,14 @@ pub struct Run {
         long,
         env = "CATENA_DAPR_METRICS",
         value_name = "ADDRESS|off",
-        default_value = "off"
+        default_value = "off",
+        global = true
     )]
     pub metrics: Metrics,
 
     /// Which events to log: a level (error, warn, info, debug, trace, or a word that .NET or Go
     /// have for one), or a filter as tracing-subscriber has it
-    #[arg(long, env = "CATENA_DAPR_LOG", value_name = "FILTER")]
+    #[arg(long, env = "CATENA_DAPR_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
 
     /// Form of the log
@@ -86,7 +94,8 @@ pub struct Run {
         long,
         env = "CATENA_DAPR_LOG_FORMAT",
         value_name = "FORMAT",
-        default_value = "text"
+        default_value = "text",
+        global = true
     )]
     pub log_format: LogFormat,
 
@@ -96,7 +105,8 @@ pub struct Run {
         long,
         env = "CATENA_DAPR_DRAIN",
         value_name = "SECONDS",
-        default_value = "20"
+        default_value = "20",
+        global = true
     )]
     pub drain: u64,
 
@@ -105,13 +115,19 @@ pub struct Run {
         long,
         env = "CATENA_DAPR_GRACE",
         value_name = "SECONDS",
-        default_value = "60"
+        default_value = "60",
+        global = true
     )]
     pub grace: u64,
 
     /// Folder for what sidecars said at initialisation, so that a restarted process serves them at
     /// once; may hold secrets, and is not written unless named
-    #[arg(long, env = "CATENA_DAPR_REMEMBER", value_name = "FOLDER")]
+    #[arg(
+        long,
+        env = "CATENA_DAPR_REMEMBER",
+        value_name = "FOLDER",
+        global = true
+    )]
     pub remember: Option<PathBuf>,
 }
 
@@ -253,6 +269,19 @@ mod tests {
             ]
         );
         assert_eq!((run.socket_mode, run.metrics), (Mode(0o660), Metrics(None)));
+    }
+
+    #[test]
+    fn flags_may_stand_before_and_behind_the_command() {
+        let flags = ["--metrics", "127.0.0.1:1", "--drain", "7", "--log", "debug"];
+        let sockets = ["--socket", "a.sock", "--socket", "b.sock=state"];
+        let flags = [&flags[..], &sockets].concat();
+        for arguments in [[&["run"], &*flags].concat(), [&*flags, &["run"]].concat()] {
+            let run = parse(&arguments).unwrap().run;
+            assert!(run.metrics.0.is_some(), "{arguments:?}");
+            assert_eq!((run.drain, run.log.as_deref()), (7, Some("debug")));
+            assert_eq!(run.sockets.len(), 2, "{arguments:?}");
+        }
     }
 
     #[test]
