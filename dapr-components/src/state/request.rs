@@ -110,22 +110,12 @@ fn set_in(
     partition_key: Option<&str>,
     by: PartitionBy,
 ) -> Result<Write, Failure> {
-    let name = named(&request.key, partition_key, by)?;
-    let condition = condition(
-        &request.key,
-        request.etag.as_ref(),
-        request.options.as_ref(),
-    )?;
-    let lifetime = ttl::lifetime(&request.metadata)?;
-    Ok(Write {
-        key: request.key,
-        name,
-        change: Change::Set {
-            value: request.value,
-            lifetime,
-        },
-        condition,
-    })
+    let change = Change::Set {
+        value: request.value,
+        lifetime: ttl::lifetime(&request.metadata)?,
+    };
+    let on = (&request.etag, &request.options);
+    write(request.key, (partition_key, by), on, change)
 }
 
 fn delete_in(
@@ -133,17 +123,21 @@ fn delete_in(
     partition_key: Option<&str>,
     by: PartitionBy,
 ) -> Result<Write, Failure> {
-    let name = named(&request.key, partition_key, by)?;
-    let condition = condition(
-        &request.key,
-        request.etag.as_ref(),
-        request.options.as_ref(),
-    )?;
+    let on = (&request.etag, &request.options);
+    write(request.key, (partition_key, by), on, Change::Delete)
+}
+
+fn write(
+    key: String,
+    (partition_key, by): (Option<&str>, PartitionBy),
+    (etag, options): (&Option<Etag>, &Option<StateOptions>),
+    change: Change,
+) -> Result<Write, Failure> {
     Ok(Write {
-        key: request.key,
-        name,
-        change: Change::Delete,
-        condition,
+        name: named(&key, partition_key, by)?,
+        condition: condition(&key, etag.as_ref(), options.as_ref())?,
+        change,
+        key,
     })
 }
 
