@@ -1,6 +1,7 @@
 //! What all parts of the process share.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::instances::InstanceName;
@@ -16,9 +17,18 @@ pub struct Context {
     claims: Claims,
 }
 
-type Claims = Arc<Mutex<BTreeMap<String, (InstanceName, usize)>>>;
+type Claims = Arc<Mutex<BTreeMap<String, Owner>>>;
 
-/// The right to something that instances of different names cannot share. It ends when dropped.
+/// An instance, of whatever kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The kind, such as `pubsub`.
+    pub kind: &'static str,
+    /// The name.
+    pub name: InstanceName,
+}
+
+/// The right to something that two instances cannot share. It ends when dropped.
 #[derive(Debug)]
 pub struct Claim {
     claims: Claims,
@@ -35,29 +45,27 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// The instance of another name that has it.
-    pub fn claim(&self, what: String, name: &InstanceName) -> Result<Claim, InstanceName> {
+    /// The instance that has it.
+    pub fn claim(&self, what: String, owner: Owner) -> Result<Claim, Owner> {
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        let (owner, count) = claims.entry(what.clone()).or_insert((name.clone(), 0));
-        if owner != name {
-            return Err(owner.clone());
+        if let Some(other) = claims.get(&what) {
+            return Err(other.clone());
         }
-        // The one that is being replaced may not be gone yet.
-        *count += 1;
+        claims.insert(what.clone(), owner);
         let claims = Arc::clone(&self.claims);
         Ok(Claim { claims, what })
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} component {}", self.kind, self.name)
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((_, count)) = claims.get_mut(&self.what) else {
-            return;
-        };
-        *count -= 1;
-        if *count == 0 {
-            claims.remove(&self.what);
-        }
+        claims.remove(&self.what);
     }
 }

@@ -17,7 +17,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Request, Status};
 
-use crate::context::Context;
+use crate::context::{Claim, Context, Owner};
+use crate::logging;
 use crate::metadata::Properties;
 use crate::peer::Peer;
 use crate::remembered::Remembered;
@@ -36,12 +37,13 @@ pub trait Component: Send + Sync + Sized + 'static {
     /// that cannot be reached or refuses.
     fn open(init: Init, context: &Context) -> impl Future<Output = Result<Self, Status>> + Send;
 
-    /// What two instances at once cannot share, such as a client ID at a broker. An Init with the
-    /// identity of an instance replaces that.
-    fn identity(init: &Init) -> Option<String> {
-        let _ = init;
-        None
-    }
+    /// What two instances at once, of any kind, cannot share: a client ID at a broker. An Init
+    /// with the identity of an instance of its kind and name replaces that.
+    fn identity(init: &Init) -> Option<String>;
+
+    /// What is said to an Init with the identity of another instance that is in use: which, and
+    /// what to change.
+    fn taken(owner: &Owner) -> Status;
 
     /// Ends it, without acknowledging what nobody has answered. The broker's session stays.
     fn close(&self) -> impl Future<Output = ()> + Send;
@@ -106,6 +108,7 @@ struct Slot<C> {
 struct Current<C> {
     instance: Arc<C>,
     identity: Option<String>,
+    _claim: Option<Claim>,
     peers: Vec<Peer>,
     unused_since: Option<Instant>,
 }
@@ -294,7 +297,12 @@ impl<C: Component> Instances<C> {
 
     async fn open(&self, slot: &Slot<C>, init: Init, peer: Peer) -> Result<Arc<C>, Status> {
         let name = init.name.clone();
+        logging::explain_level(&init, C::KIND);
         let identity = C::identity(&init);
+        let claim = match &identity {
+            Some(identity) => Some(self.claim(identity, &name)?),
+            None => None,
+        };
         let began = Instant::now();
         let opened = C::open(init, &self.context).await;
         let elapsed = began.elapsed();
@@ -305,6 +313,7 @@ impl<C: Component> Instances<C> {
                 slot.current().push(Current {
                     instance: Arc::clone(&instance),
                     identity,
+                    _claim: claim,
                     peers: vec![peer],
                     unused_since: None,
                 });
@@ -318,10 +327,32 @@ impl<C: Component> Instances<C> {
         }
     }
 
-    /// Closes what an Init replaces.
+    fn claim(&self, identity: &str, name: &InstanceName) -> Result<Claim, Status> {
+        let owner = Owner {
+            kind: C::KIND,
+            name: name.clone(),
+        };
+        let claimed = self.context.claim(identity.to_owned(), owner);
+        claimed.map_err(|other| {
+            let status = C::taken(&other);
+            let error = status.message();
+            tracing::warn!(component = %name, kind = C::KIND, error, "instance not made");
+            status
+        })
+    }
+
+    /// Closes what an Init replaces: in its slot, and what a resource that had another name has left
+    /// behind.
     async fn close_replaced(&self, slot: &Slot<C>, init: &Init, peer: &Peer) {
         let identity = C::identity(init);
         let is_same = |it: &Current<C>| identity.is_some() && it.identity == identity;
+        let others: Vec<_> = self.slots().values().cloned().collect();
+        for left in others
+            .iter()
+            .flat_map(|it| it.take(|it| is_same(it) && !it.is_used()))
+        {
+            left.instance.close().await;
+        }
         let is_replaced = |it: &mut Current<C>| {
             let is_own = it.peers.iter().any(|other| other.is(peer));
             is_own || !it.is_used() || is_same(it)
@@ -333,7 +364,7 @@ impl<C: Component> Instances<C> {
                     component = %init.name,
                     kind = C::KIND,
                     "another sidecar that is still there had this client ID: give each replica \
-                     its own, such as consumerID \"{{podName}}\" or \"{{uuid}}\""
+                     its own, such as clientId \"{{podName}}\" or \"{{uuid}}\""
                 );
             }
             replaced.instance.close().await;

@@ -37,6 +37,7 @@ pub mod peer;
 pub mod program;
 pub mod pubsub;
 mod remembered;
+mod rivals;
 pub mod server;
 pub mod sockets;
 pub mod state;

@@ -74,8 +74,12 @@ fn builder(connection: &Connection) -> Result<Builder, Status> {
         .backoff(Duration::from_millis(100), Duration::from_secs(5))
         .keep_trying();
     if let Some(credentials) = &connection.credentials {
+        // A file that cannot be read is told now; what it says is read for each connection anew.
         let password = text(&credentials.password, "passwordFile")?;
-        builder = builder.credentials(&credentials.username, password.trim_end());
+        builder = match &credentials.password {
+            Material::Text(_) => builder.credentials(&credentials.username, password),
+            Material::File(file) => builder.credentials_file(&credentials.username, file),
+        };
     }
     if let Some(file) = &connection.token_file {
         builder = builder.authentication_file(TOKEN_METHOD, file);
@@ -125,7 +129,11 @@ pub fn explain(connection: &Connection, error: &Error) -> Status {
             0x86 | 0x87 if connection.token_file.is_some() => {
                 "check the token in `satAuthFile` or `satTokenPath`, and its audience"
             }
-            0x86 | 0x87 => "check `username` and `password`",
+            0x86 | 0x87 => match connection.credentials.as_ref().map(|it| &it.password) {
+                Some(Material::Text(_)) => "check `username` and `password`",
+                Some(Material::File(_)) => "check `username`, and what is in `passwordFile`",
+                None => "set `username` and `password`, or check those in `url`",
+            },
             0x8C if connection.token_file.is_some() => {
                 "the broker does not take Kubernetes tokens (K8S-SAT): leave `satAuthFile` or \
                  `satTokenPath` out"
@@ -158,13 +166,17 @@ fn unreachable_hint(why: &str, is_secure: bool) -> &'static str {
         "resolve",
     ]) {
         "the name of the host is not found: check `url` or `hostname`"
+    } else if has(&["cannot read"]) {
+        "check `passwordFile`, `satAuthFile` or `satTokenPath`"
     } else if has(&["refused"]) {
         "nobody listens there: check host and port, and whether the broker runs"
     } else if has(&["corrupt message", "invalidcontenttype"]) {
         "the broker does not speak TLS at this port: try `useTls: false`, or another port"
-    } else if has(&["unknownissuer", "unknown issuer"]) {
+    } else if has(&["unknownissuer", "unknown issuer", "badsignature"]) {
         "the certificate of the broker is signed by nobody who is trusted: check `caCert` or \
          `caFile`"
+    } else if has(&["deserialization"]) && !is_secure {
+        "what answers there does not speak plain MQTT: it may want TLS, `useTls: true`"
     } else if has(&["certificate", "tls", "handshake"]) {
         "TLS fails: check `caCert` or `caFile`, and the name of the host"
     } else if has(&["time"]) {

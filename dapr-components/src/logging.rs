@@ -1,9 +1,13 @@
 //! The log: what happens to the process, to standard error.
 
+use std::io::IsTerminal as _;
+
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::instances::Init;
 use crate::options::LogFormat;
 
 /// Variables of the second generation of Azure's components, in the order in which they count.
@@ -18,12 +22,38 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = level(filter).unwrap_or(filter);
     let filter = EnvFilter::try_new(filter)?;
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // A log that cannot be written, such as to a full disk, is nothing to end for; and to say so
+    // there would fail as well.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => registry.with(lines).try_init()?,
         LogFormat::Json => registry.with(lines.json()).try_init()?,
     }
     Ok(())
+}
+
+/// Says so if a component wants another level than there is: the log is that of the process, and
+/// `logLevel` of one component does not change what others write.
+pub(crate) fn explain_level(init: &Init, kind: &str) {
+    let Ok(Some(field)) = init.properties.field(&["logLevel"]) else {
+        return;
+    };
+    let wanted = level(field.text).and_then(|level| level.parse::<LevelFilter>().ok());
+    let actual = LevelFilter::current();
+    // One that makes no sense is refused soon.
+    if wanted.is_some_and(|wanted| wanted != actual) {
+        tracing::warn!(
+            component = %init.name,
+            kind,
+            wanted = field.text,
+            %actual,
+            "metadata logLevel has no effect: one log serves all components of this process; set \
+             its level with --log or CATENA_DAPR_LOG"
+        );
+    }
 }
 
 /// The level that a word of .NET, Go or Rust names.

@@ -73,6 +73,8 @@ counters! {
         "Messages too large for a sidecar, which takes 4 MiB.";
     dropped_orphaned: "catena_dapr_dropped_orphaned_total",
         "Messages given up because their subscription has ended for good.";
+    dropped_expired: "catena_dapr_dropped_expired_total",
+        "Messages whose time to live ended while they waited for an application.";
     state_calls: "catena_dapr_state_calls_total",
         "Calls of the state store.";
     state_errors: "catena_dapr_state_errors_total",

@@ -56,7 +56,10 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let context = Context::default();
     let components = components(options, &context);
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| {
+        let folder = folder.display();
+        format!("cannot make {folder}: choose another folder (--sockets-folder)")
+    })?;
     let (ending, ended) = watch::channel(false);
     if let Some(address) = options.metrics.0 {
         let listener = TcpListener::bind(address).await;

@@ -34,7 +34,12 @@ impl Remembered {
     ) {
         let path = self.path(name, consumer(properties));
         if let Err(error) = self.write(&path, flavour, properties) {
-            tracing::warn!(%error, path = %path.display(), "instance is not remembered");
+            tracing::warn!(
+                %error,
+                path = %path.display(),
+                "instance is not remembered, so that its sidecar has to be restarted when this \
+                 process is: make room in the folder of --remember, or let it be written to"
+            );
         }
     }
 
@@ -69,6 +74,20 @@ impl Remembered {
     ) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         let fresh = path.with_extension("new");
+        let written = Self::write_to(&fresh, flavour, properties);
+        if written.is_err() {
+            // Half of it is of no use, and takes room.
+            let _ = fs::remove_file(&fresh);
+        }
+        written?;
+        fs::rename(fresh, path)
+    }
+
+    fn write_to(
+        path: &Path,
+        flavour: Flavour,
+        properties: &HashMap<String, String>,
+    ) -> io::Result<()> {
         let properties = properties.iter();
         let properties: Map<_, _> = properties
             .map(|(k, v)| (k.clone(), v.clone().into()))
@@ -80,10 +99,9 @@ impl Remembered {
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(&fresh)?;
+            .open(path)?;
         file.write_all(text.to_string().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(fresh, path)
+        file.sync_all()
     }
 
     fn path(&self, name: &InstanceName, consumer: &str) -> PathBuf {

@@ -84,6 +84,12 @@ pub enum Policy {
 const CONNECT_WITHIN: Duration = Duration::from_secs(4);
 
 impl Connection {
+    /// A client ID at this broker.
+    #[must_use]
+    pub fn identity(&self, client_id: &str) -> String {
+        format!("{} {client_id}", self.endpoint)
+    }
+
     /// Reads the settings. The flavour says what holds when the broker is not named.
     ///
     /// # Errors

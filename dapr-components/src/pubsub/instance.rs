@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catena_dapr_proto::v1::{BulkPublishRequest, BulkPublishResponseFailedEntry};
-use catena_sdk::{Error, Event, Events, Pending, Publish};
+use catena_sdk::{Error, Pending, Publish};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::Status;
 
-use crate::context::{Claim, Context};
-use crate::instances::{Component, Init, InstanceName};
+use crate::context::{Context, Owner};
+use crate::instances::{Component, Init};
 use crate::metadata::Properties;
-use crate::{link, status};
+use crate::{link, rivals, status};
 
 use super::deliveries::StreamNumber;
 use super::mapping;
@@ -33,7 +33,6 @@ pub struct Instance {
     paused: watch::Sender<bool>,
     closing: watch::Sender<bool>,
     next_stream: AtomicU64,
-    _claim: Option<Claim>,
 }
 
 #[derive(Debug)]
@@ -62,8 +61,9 @@ const SUBSCRIPTIONS_WITHIN: Duration = Duration::from_secs(2);
 /// counted and go to a dead-letter topic.
 const PACKET_BYTES_MAX: u32 = 8 * 1024 * 1024;
 
-/// A connection that lives shorter may have been taken over.
-const SHORT: Duration = Duration::from_secs(5);
+/// What replicas do that take one another's client ID.
+const REMEDY: &str = "give each replica its own, such as clientId \"{podName}\" or \"{uuid}\", with \
+                      shareGroup to compete for messages";
 
 /// How long messages of an earlier session wait for a stream after the latest one was opened.
 const CLAIM_WITHIN: Duration = Duration::from_secs(60);
@@ -73,13 +73,6 @@ impl Component for Instance {
 
     async fn open(init: Init, context: &Context) -> Result<Self, Status> {
         let settings = Settings::read(&init.properties, init.flavour)?;
-        let claim = match identity(&settings) {
-            Some(identity) => {
-                let claim = context.claim(identity, &init.name);
-                Some(claim.map_err(|other| taken(&other))?)
-            }
-            None => None,
-        };
         let client = link::connect(&settings.connection, |builder| {
             let builder = match &settings.client_id {
                 Some(client_id) => builder.client_id(client_id),
@@ -101,11 +94,13 @@ impl Component for Instance {
         let client = client.await?;
         let (paused, paused_seen) = watch::channel(false);
         let (closing, closing_seen) = watch::channel(false);
-        context.start(watch_over(
-            client.events(),
-            init.name,
-            client.client_id().to_owned(),
-        ));
+        let watched = rivals::Watched {
+            kind: Self::KIND,
+            name: init.name,
+            keeps_session: !settings.clean_session && !settings.session_expiry.is_zero(),
+            remedy: REMEDY,
+        };
+        context.start(rivals::watch_over(&client, watched));
         Ok(Self {
             settings,
             shared: Shared {
@@ -120,13 +115,20 @@ impl Component for Instance {
             paused,
             closing,
             next_stream: AtomicU64::new(1),
-            _claim: claim,
         })
     }
 
     fn identity(init: &Init) -> Option<String> {
         let settings = Settings::read(&init.properties, init.flavour).ok()?;
-        identity(&settings)
+        let client_id = settings.client_id.as_ref()?;
+        Some(settings.connection.identity(client_id))
+    }
+
+    fn taken(owner: &Owner) -> Status {
+        Status::invalid_argument(format!(
+            "metadata `consumerID`: {owner} has the same MQTT client ID, and two connections \
+             cannot share one: set `consumerID` or `clientId` of one of them"
+        ))
     }
 
     async fn close(&self) {
@@ -367,64 +369,5 @@ impl Stream {
         let stream = self.number;
         // An instance that is closed has ended it.
         let _ = self.commands.send(Command::End { stream }).await;
-    }
-}
-
-/// A client ID at a broker.
-fn identity(settings: &Settings) -> Option<String> {
-    let client_id = settings.client_id.as_ref()?;
-    Some(format!("{} {client_id}", settings.connection.endpoint))
-}
-
-fn taken(other: &InstanceName) -> Status {
-    Status::invalid_argument(format!(
-        "metadata `consumerID`: the component {other} has the same MQTT client ID, and two \
-         connections cannot share one: set `consumerID` or `clientId` of one of them"
-    ))
-}
-
-/// Tells what happens to the connection; above all, that somebody else has the client ID.
-async fn watch_over(mut events: Events, name: InstanceName, client_id: String) {
-    let mut since = Instant::now();
-    let mut short = 0_u32;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Connected { session_present } => {
-                since = Instant::now();
-                tracing::info!(component = %name, session_present, "connected to the broker");
-            }
-            Event::Disconnected { error } => {
-                short = if since.elapsed() < SHORT {
-                    short + 1
-                } else {
-                    0
-                };
-                let is_taken_over = matches!(
-                    &error,
-                    Error::ConnectionRefused { reason } if reason.code() == 0x8E
-                );
-                if is_taken_over || short == 3 {
-                    tracing::error!(
-                        component = %name,
-                        client_id,
-                        %error,
-                        "the connection is taken away again and again: another client may have \
-                         the same client ID; give each replica its own, such as consumerID \
-                         \"{{podName}}\" or \"{{uuid}}\", with shareGroup to compete for messages"
-                    );
-                } else {
-                    tracing::warn!(component = %name, %error, "the broker is away");
-                }
-            }
-            Event::Unclaimed { count } => {
-                tracing::warn!(
-                    component = %name,
-                    count,
-                    "messages dropped: the session has subscriptions that no application wants"
-                );
-            }
-            Event::Ended { .. } => return,
-            _ => {}
-        }
     }
 }

@@ -351,6 +351,14 @@ impl Topic {
     fn deliver(&mut self) {
         let metrics = Arc::clone(&self.shared.context.metrics);
         while let Some((stream, number, failures, held)) = self.deliveries.deliver() {
+            if held.message.is_expired() {
+                // What the broker would have done with it.
+                if let Some(held) = self.deliveries.acknowledge(stream, number) {
+                    held.message.acknowledge();
+                    metrics.dropped_expired.add();
+                }
+                continue;
+            }
             let response = held.response.take();
             let mut response =
                 response.unwrap_or_else(|| mapping::response(&held.message, self.delivery.raw));

@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::failure::{Failure, Kind};
 use crate::context::Context;
+use crate::link;
+use crate::metadata::Connection;
 
 /// How long calls wait for a connection that has broken: longer than it takes to make a new one,
 /// shorter than it takes to be impatient.
@@ -57,13 +59,23 @@ struct Status {
 #[derive(Clone, Debug)]
 enum Link {
     Up,
-    Down { since: Instant, why: Option<Error> },
-    Ended { why: Option<Error> },
+    Down {
+        since: Instant,
+        why: Option<Failure>,
+    },
+    Ended {
+        why: Option<Failure>,
+    },
 }
 
 impl Access {
     /// Begins to ask for the store, in a task that ends with the client.
-    pub(crate) fn start(client: Client, timeout: Duration, context: &Context) -> Self {
+    pub(crate) fn start(
+        client: Client,
+        connection: Connection,
+        timeout: Duration,
+        context: &Context,
+    ) -> Self {
         let status = Status {
             link: Link::Down {
                 since: Instant::now(),
@@ -74,7 +86,12 @@ impl Access {
         };
         let (sender, receiver) = watch::channel(status);
         let events = client.events();
-        context.start(follow(client.clone(), timeout, events, sender));
+        context.start(follow(
+            (client.clone(), connection),
+            timeout,
+            events,
+            sender,
+        ));
         Self {
             client,
             timeout,
@@ -178,29 +195,38 @@ impl Status {
     }
 }
 
-fn down(why: Option<&Error>) -> Failure {
-    let text = match why {
-        // It is tried again; an application should know what the broker says.
-        Some(why @ Error::ConnectionRefused { .. }) => return Failure::from(why.clone()),
-        Some(why) => format!("there is no connection to the broker: {why}"),
-        None => "there is no connection to the broker yet".to_owned(),
+fn down(why: Option<&Failure>) -> Failure {
+    let yet = || {
+        let text = "there is no connection to the broker yet";
+        Failure::new(Kind::Unavailable, text)
     };
-    Failure::new(Kind::Unavailable, text)
+    why.cloned().unwrap_or_else(yet)
 }
 
-fn ended(why: Option<&Error>) -> Failure {
-    match why {
-        Some(why) => Failure::from(why.clone()),
-        None => Failure::new(
-            Kind::Unavailable,
-            "the component instance was replaced or ended",
-        ),
-    }
+fn ended(why: Option<&Failure>) -> Failure {
+    let replaced = || {
+        let text = "the component instance was replaced or ended";
+        Failure::new(Kind::Unavailable, text)
+    };
+    why.cloned().unwrap_or_else(replaced)
+}
+
+/// The cause, and what to look at. It is tried again; an application should know what the broker
+/// says.
+fn explained(connection: &Connection, error: &Error) -> Failure {
+    let kind = match Failure::from(error.clone()).kind {
+        // What was under way is told otherwise.
+        Kind::NoAnswer => Kind::Unavailable,
+        kind => kind,
+    };
+    let why = link::explain(connection, error);
+    let text = format!("there is no connection to the broker: {}", why.message());
+    Failure::new(kind, text)
 }
 
 /// Keeps the status as it is, until the client ends.
 async fn follow(
-    client: Client,
+    (client, connection): (Client, Connection),
     timeout: Duration,
     mut events: Events,
     status: watch::Sender<Status>,
@@ -225,7 +251,7 @@ async fn follow(
             Some(Event::Connected { .. }) => Link::Up,
             Some(Event::Disconnected { error }) => Link::Down {
                 since: Instant::now(),
-                why: Some(error),
+                why: Some(explained(&connection, &error)),
             },
             // Responses have nowhere to go until the store is asked anew.
             Some(Event::SubscriptionLost { reason, .. }) => {
@@ -234,7 +260,9 @@ async fn follow(
                 preparing = Some(prepare());
                 continue;
             }
-            Some(Event::Ended { error }) => Link::Ended { why: error },
+            Some(Event::Ended { error }) => Link::Ended {
+                why: error.map(|error| explained(&connection, &error)),
+            },
             Some(_) => continue,
             None => break,
         };

@@ -11,10 +11,10 @@ use super::failure::Failure;
 use super::keys::PartitionBy;
 use super::operations::Operations;
 use super::settings::Settings;
-use crate::context::Context;
+use crate::context::{Context, Owner};
 use crate::instances::{Component, Init};
-use crate::link;
 use crate::metadata::{Connection, Policy};
+use crate::{link, rivals};
 
 /// A session is of use while requests are under way, and for nothing else.
 const SESSION_EXPIRY: Duration = Duration::from_secs(60);
@@ -70,7 +70,14 @@ impl Component for Instance {
         let until = Instant::now() + connection.connect_within;
         let policy = connection.policy;
         let client = link::connect(&connection, |builder| tuned(builder, &connection)).await?;
-        let access = Access::start(client, settings.timeout, context);
+        let watched = rivals::Watched {
+            kind: Self::KIND,
+            name: init.name,
+            keeps_session: true,
+            remedy: "leave clientId out: a state store does not need one",
+        };
+        context.start(rivals::watch_over(&client, watched));
+        let access = Access::start(client, connection, settings.timeout, context);
         if policy == Policy::Fail
             && let Err(failure) = access.ready(until).await
         {
@@ -78,6 +85,19 @@ impl Component for Instance {
             return Err(failure.into_status());
         }
         Ok(Self { access, settings })
+    }
+
+    fn identity(init: &Init) -> Option<String> {
+        let connection = Connection::read(&init.properties, init.flavour).ok()?;
+        let client_id = connection.client_id.as_ref()?;
+        Some(connection.identity(client_id))
+    }
+
+    fn taken(owner: &Owner) -> Status {
+        Status::invalid_argument(format!(
+            "metadata `clientId`: {owner} has the same MQTT client ID, and two connections cannot \
+             share one: set another `clientId`, or none, since a state store does not need one"
+        ))
     }
 
     async fn close(&self) {

@@ -222,3 +222,34 @@ async fn a_stream_without_a_topic_or_with_a_wrong_one_ends() {
     let end = sidecar.pull_with("a", &[("qos", "7")]).await.end().await;
     assert!(end.message().contains("qos"), "{end}");
 }
+
+/// What waits here is as dead as what waits at the broker.
+#[tokio::test]
+async fn a_time_to_live_ends_also_while_a_message_waits_here() {
+    let settings = [
+        ("blockOnRetry", "true"),
+        ("maxRedeliveries", "1000"),
+        ("redeliveryBackoffMax", "50ms"),
+    ];
+    let (_broker, _component, sidecar) = with(&settings).await;
+    let mut pull = sidecar.pull("a").await;
+    is_subscribed(&sidecar, "a", &mut pull).await;
+    for (payload, ttl) in [("short", "1"), ("long", "100")] {
+        let ttl = [("ttlInSeconds", ttl)];
+        sidecar.publish_with("a", payload, &ttl).await.unwrap();
+    }
+    // Nothing but its time ends it: an application that fails gets it again and again.
+    let mut failures = 0;
+    let last = soon(async {
+        loop {
+            let message = pull.next().await;
+            if text(&message) != "short" {
+                return message;
+            }
+            pull.fail(&message).await;
+            failures += 1;
+        }
+    });
+    assert_eq!(text(&last.await), "long");
+    assert!((1..1000).contains(&failures), "{failures}");
+}

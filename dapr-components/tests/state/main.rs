@@ -14,6 +14,7 @@
 mod etags;
 mod faults;
 mod fixture;
+mod identities;
 mod instances;
 mod store;
 mod transactions;
