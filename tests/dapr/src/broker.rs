@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use catena_interop::Certificate;
+use rustix::process::Signal;
 
 use crate::clock;
 use crate::log::Log;
@@ -28,6 +29,8 @@ pub struct Broker {
     pub tls_port: u16,
     /// Where it speaks MQTT with those who have the password.
     pub locked_port: u16,
+    /// Where it speaks MQTT over TLS with those who have the password.
+    pub sealed_port: u16,
     /// The authority that clients of the TLS port trust, in PEM.
     pub authority: PathBuf,
 }
@@ -57,9 +60,10 @@ impl Broker {
             port: ports::free()?,
             tls_port: ports::free()?,
             locked_port: ports::free()?,
+            sealed_port: ports::free()?,
             authority,
         };
-        broker.write_password(scene)?;
+        broker.set_password(scene, Self::USER.1)?;
         broker.documents = scene.write("broker/broker.yaml", &broker.documents()?)?;
         Ok(broker)
     }
@@ -78,15 +82,20 @@ impl Broker {
             if let Some(status) = process.ended()? {
                 bail!("the broker ends at once: {status}");
             }
-            let ports = [self.port, self.tls_port, self.locked_port];
+            let ports = [self.port, self.tls_port, self.locked_port, self.sealed_port];
             Ok(ports.into_iter().all(is_open).then_some(()))
         })?;
         Ok(RunningBroker(process))
     }
 
-    fn write_password(&self, scene: &Scene) -> anyhow::Result<()> {
+    /// Writes the password of the user. A broker that runs has to [reload](RunningBroker::reload).
+    ///
+    /// # Errors
+    ///
+    /// What hinders it.
+    pub fn set_password(&self, scene: &Scene, password: &str) -> anyhow::Result<()> {
         let file = scene.folder("broker")?.join("users");
-        let (user, password) = Self::USER;
+        let (user, _) = Self::USER;
         let mut command = Command::new(&self.program);
         command
             .args(["passwd", "-b"])
@@ -103,18 +112,40 @@ impl Broker {
         let anonymous = "catena: { bindAddress: 127.0.0.1, anonymous: Allowed }";
         writeln!(text, "    - port: {}\n      {anonymous}", self.port)?;
         writeln!(text, "    - port: {}\n      {anonymous}", self.tls_port)?;
-        writeln!(
-            text,
-            "      tls: {{ mode: Manual, manual: {{ secretRef: dapr }} }}"
-        )?;
-        writeln!(text, "    - port: {}", self.locked_port)?;
-        writeln!(text, "      authenticationRef: users")?;
-        writeln!(text, "      catena: {{ bindAddress: 127.0.0.1 }}")?;
+        let tls = "      tls: { mode: Manual, manual: { secretRef: dapr } }";
+        writeln!(text, "{tls}")?;
+        for port in [self.locked_port, self.sealed_port] {
+            writeln!(text, "    - port: {port}")?;
+            writeln!(text, "      authenticationRef: users")?;
+            writeln!(text, "      catena: {{ bindAddress: 127.0.0.1 }}")?;
+        }
+        writeln!(text, "{tls}")?;
         Ok(text)
     }
 }
 
 impl RunningBroker {
+    /// Has it read its documents and passwords again, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// That it does not.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        let mark = self.0.log().mark();
+        self.0.signal(Signal::HUP)?;
+        self.0.log().wait(mark, &["reloaded"], PATIENCE)?;
+        Ok(())
+    }
+
+    /// Ends it as an operator does, with goodbyes to all clients.
+    ///
+    /// # Errors
+    ///
+    /// That it does not end.
+    pub fn terminate(mut self) -> anyhow::Result<()> {
+        self.0.terminate(PATIENCE).map(drop)
+    }
+
     /// Ends it as a crash does. What it held in memory is gone.
     ///
     /// # Errors

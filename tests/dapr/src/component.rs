@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::clock;
+use crate::http;
 use crate::log::Log;
+use crate::ports;
 use crate::process::Process;
 use crate::scene::Scene;
 use crate::tools;
@@ -17,6 +19,8 @@ use crate::tools;
 pub struct Components {
     program: PathBuf,
     sockets: PathBuf,
+    arguments: Vec<String>,
+    metrics: u16,
     log: Log,
 }
 
@@ -30,6 +34,8 @@ impl Components {
         Ok(Self {
             program: tools::components()?,
             sockets: scene.folder("sockets")?,
+            arguments: Vec::new(),
+            metrics: ports::free()?,
             log: scene.log("catena-dapr"),
         })
     }
@@ -40,7 +46,45 @@ impl Components {
         &self.sockets
     }
 
-    /// How the program is run, with `arguments` behind the folder of sockets.
+    /// With a folder of sockets of its own, for several at once.
+    ///
+    /// # Errors
+    ///
+    /// What hinders it.
+    pub fn at(mut self, scene: &Scene, folder: &str) -> anyhow::Result<Self> {
+        self.sockets = scene.folder(folder)?;
+        self.metrics = ports::free()?;
+        self.log = scene.log(&format!("catena-dapr of {folder}"));
+        Ok(self)
+    }
+
+    /// With further arguments of the program.
+    #[must_use]
+    pub fn with(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(|it| (*it).to_owned()).collect();
+        self
+    }
+
+    /// What it writes, in all its runs.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The value of a counter that it exports while it runs.
+    ///
+    /// # Errors
+    ///
+    /// That it does not answer, or has no such counter.
+    pub fn counter(&self, name: &str) -> anyhow::Result<u64> {
+        let page = http::request(self.metrics, ("GET", "/metrics"), &[], b"", PATIENCE)?;
+        let page = page.expect(200)?.text();
+        let values = page.lines().filter_map(|line| line.strip_prefix(name));
+        let value = values.map(str::trim).find_map(|value| value.parse().ok());
+        value.with_context(|| format!("no {name} in {page}"))
+    }
+
+    /// How the program is run.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -48,6 +92,8 @@ impl Components {
             .arg("run")
             .arg("--sockets-folder")
             .arg(&self.sockets);
+        let metrics = format!("127.0.0.1:{}", self.metrics);
+        command.arg("--metrics").arg(metrics).args(&self.arguments);
         command
     }
 

@@ -2,7 +2,8 @@
 //!
 //! [`Broker`], [`Components`], [`Sidecar`] and [`Control`] say how processes are started, each at
 //! ports of its own on 127.0.0.1; starting one gives a value with which it ends, so that a test can
-//! kill what it likes and start it again. [`App`] is the application beside a sidecar. A test plays
+//! kill what it likes and start it again. [`App`] is the application beside a sidecar, and
+//! [`grpc::GrpcApp`] one that is called by gRPC, as [`grpc::Grpc`] calls a sidecar. A test plays
 //! in a [`Scene`], which tells the logs of all of them when it fails. Tests speak to Dapr's API
 //! alone, never to the components: those are in `tests/daprd/`. Start reading there.
 
@@ -11,6 +12,7 @@ mod broker;
 pub mod clock;
 mod component;
 mod control;
+pub mod grpc;
 pub mod http;
 mod log;
 mod mqtt;

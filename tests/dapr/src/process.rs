@@ -94,12 +94,21 @@ impl Process {
     ///
     /// That it does not end in time.
     pub fn terminate(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        self.signal(Signal::TERM)?;
+        self.wait_end(patience)
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let number = i32::try_from(self.child.id()).ok();
         let Some(process) = number.and_then(Pid::from_raw) else {
             bail!("a process without a number")
         };
-        kill_process(process, Signal::TERM).context("cannot end a process")?;
-        self.wait_end(patience)
+        kill_process(process, signal).context("cannot signal a process")
     }
 
     /// Waits until it ends by itself.

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::clock;
+use crate::grpc::Grpc;
 use crate::http::{self, Response};
 use crate::log::Log;
 use crate::ports;
@@ -31,6 +32,7 @@ pub struct Sidecar {
     /// The name of its application.
     pub app: String,
     app_port: Option<u16>,
+    app_protocol: &'static str,
     resources: PathBuf,
     sockets: PathBuf,
     control: Option<(u16, u16)>,
@@ -61,6 +63,7 @@ impl Sidecar {
             program: tools::dapr(program)?,
             app: app.to_owned(),
             app_port: None,
+            app_protocol: "http",
             resources: resources.to_owned(),
             sockets: sockets.to_owned(),
             control: None,
@@ -79,6 +82,14 @@ impl Sidecar {
         self
     }
 
+    /// Says where its application serves that is called by gRPC.
+    #[must_use]
+    pub fn with_grpc_app(mut self, port: u16) -> Self {
+        self.app_protocol = "grpc";
+        self.app_port = Some(port);
+        self
+    }
+
     /// Says where placement and scheduler serve, which actors need.
     #[must_use]
     pub fn with_control(mut self, placement: u16, scheduler: u16) -> Self {
@@ -90,6 +101,15 @@ impl Sidecar {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.http
+    }
+
+    /// Connects to its gRPC API.
+    ///
+    /// # Errors
+    ///
+    /// That it does not serve.
+    pub fn grpc(&self) -> anyhow::Result<Grpc> {
+        Grpc::connect(self.grpc)
     }
 
     /// What it writes, in all its runs.
@@ -122,6 +142,7 @@ impl Sidecar {
         flag("app-id", &self.app);
         if let Some(port) = self.app_port {
             flag("app-port", &port);
+            flag("app-protocol", &self.app_protocol);
         }
         flag("resources-path", &self.resources.display());
         flag("dapr-http-port", &self.http);

@@ -2,13 +2,15 @@
 
 use std::process::Command;
 
-use catena_tests_dapr::{Broker, Component, Components, Process, Release, Scene, Sidecar, clock};
+use catena_tests_dapr::{
+    Broker, Component, Components, Mark, Process, Release, Scene, Sidecar, clock,
+};
 use serde_json::json;
 
 use crate::setting::{PATIENCE, Setting, at, state};
 
 /// A sidecar that is given one document says what is wrong with it, and ends.
-fn refuses(
+pub(crate) fn refuses(
     setting: &Setting<'_>,
     component: &Component,
     (folder, parts): (&str, &[&str]),
@@ -70,6 +72,26 @@ fn a_wrong_password_is_told() -> anyhow::Result<()> {
         let process = sidecar.start()?;
         process.wait_line(&["Component loaded: locked"], PATIENCE)?;
         Ok(())
+    })
+}
+
+/// One log serves all components of a process: a level of one of them is not taken for that.
+#[test]
+fn a_level_of_the_log_that_has_no_effect_is_told() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let setting = Setting::of_state(scene)?;
+        let loud = state("loud", setting.broker.port).with("logLevel", "Debug");
+        let resources = loud.write(scene, "loud")?;
+        let sidecar = setting.sidecar_of(Release::V1_18, "loud", &resources)?;
+        let _process = sidecar.start()?;
+        let parts = ["WARN", "loud", "logLevel has no effect", "--log"];
+        setting
+            .components
+            .log()
+            .wait(Mark::default(), &parts, PATIENCE)?;
+        let bad = state("bad", setting.broker.port).with("logLevel", "verbose");
+        let parts = ["`logLevel`", "`verbose`", "Trace, Debug, Info, Warn, Error"];
+        refuses(&setting, &bad, ("verbose", &parts))
     })
 }
 

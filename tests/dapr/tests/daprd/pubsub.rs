@@ -238,7 +238,8 @@ fn a_wildcard_gives_the_real_topic() -> anyhow::Result<()> {
     })
 }
 
-/// A message that no sidecar can be given is dropped, and the next one arrives.
+/// A message that no sidecar can be given is dropped and counted, and the next one arrives. One that
+/// is larger still does not even come from the broker.
 #[test]
 fn a_message_that_is_too_large_hinders_no_other() -> anyhow::Result<()> {
     Scene::play(|scene| {
@@ -248,11 +249,15 @@ fn a_message_that_is_too_large_hinders_no_other() -> anyhow::Result<()> {
         let (_, _process) = setting.beside("shop", &app)?;
         let mut device = Mqtt::connect(setting.broker.port, "device")?;
         let empty = PublishProperties::default;
-        device.publish("raw", vec![b'x'; 5 * 1024 * 1024], empty())?;
+        for mebibytes in [5, 9] {
+            device.publish("raw", vec![b'x'; mebibytes * 1024 * 1024], empty())?;
+        }
         device.publish("raw", "small", empty())?;
         let got = app.wait("raw", 1, PATIENCE)?;
         assert_eq!(got[0].event["data_base64"], "c21hbGw=");
         assert_eq!(app.deliveries("raw").len(), 1);
+        let dropped = "catena_dapr_dropped_large_total";
+        assert_eq!(setting.components.counter(dropped)?, 1);
         Ok(())
     })
 }

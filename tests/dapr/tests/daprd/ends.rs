@@ -1,0 +1,147 @@
+//! How `catena-dapr` ends and begins again, and what a second initialisation does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use catena_tests_dapr::http::Response;
+use catena_tests_dapr::{App, Delivery, Mark, Mqtt, Scene, Subscription, clock};
+use rumqttc::v5::mqttbytes::v5::PublishProperties;
+use serde_json::json;
+
+use crate::pubsub::publish;
+use crate::setting::{PATIENCE, Setting, pubsub, state};
+
+/// At SIGTERM, what applications have in hand is waited for and acknowledged.
+#[test]
+fn answers_that_are_owed_at_the_end_reach_the_broker() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let mut setting = Setting::new(scene)?;
+        let may_answer = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&may_answer);
+        let answer = move |_: &Delivery| {
+            let allowed = clock::until("the permission to answer", PATIENCE, || {
+                Ok(told.load(Ordering::SeqCst).then_some(()))
+            });
+            allowed.ok().map(|()| Response::empty(200))
+        };
+        let orders = [Subscription::new("pubsub", "orders", "orders")];
+        let app = App::answering(&orders, Arc::new(answer))?;
+        let (sidecar, mut process) = setting.beside("shop", &app)?;
+        publish(&sidecar, "orders", &json!(1))?;
+        app.wait("orders", 1, PATIENCE)?;
+
+        let Some(mut components) = setting.running_components.take() else {
+            return Ok(());
+        };
+        let log = components.log().clone();
+        let mark = log.mark();
+        let ending = thread::spawn(move || components.terminate(PATIENCE));
+        log.wait(mark, &["waiting for answers"], PATIENCE)?;
+        may_answer.store(true, Ordering::SeqCst);
+        let ended = ending.join();
+        let status = ended.map_err(|_| anyhow::anyhow!("nobody waits for the end"))??;
+        assert!(status.success());
+        assert_eq!(std::fs::read_dir(setting.components.sockets())?.count(), 0);
+
+        process.kill()?;
+        setting.running_components = Some(setting.components.start()?);
+        let _process = sidecar.start()?;
+        publish(&sidecar, "orders", &json!(2))?;
+        let got = app.wait("orders", 2, PATIENCE)?;
+        let datas: Vec<_> = got.iter().map(|one| one.data().clone()).collect();
+        assert_eq!(datas, [json!(1), json!(2)]);
+        Ok(())
+    })
+}
+
+/// A sidecar that finds the socket of a crash waits there, and goes on when somebody listens.
+#[test]
+fn a_sidecar_goes_on_when_the_components_are_back_from_a_crash() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let mut setting = Setting::new(scene)?;
+        if let Some(mut components) = setting.running_components.take() {
+            components.kill()?;
+        }
+        assert!(setting.components.sockets().join("catena.sock").exists());
+        let sidecar = setting.sidecar("shop")?;
+        let mut process = sidecar.launch()?;
+        process.wait_line(&["Starting Dapr Runtime"], PATIENCE)?;
+        setting.running_components = Some(setting.components.start()?);
+        sidecar.wait_ready(&mut process)?;
+        publish(&sidecar, "orders", &json!(1))
+    })
+}
+
+/// What a client sees first of a topic: what is retained there, if anything is.
+fn retained(setting: &Setting<'_>, name: &str) -> anyhow::Result<String> {
+    let mut client = Mqtt::connect(setting.broker.port, name)?;
+    client.subscribe("orders")?;
+    let mut other = Mqtt::connect(setting.broker.port, "other")?;
+    other.publish("orders", "nothing", PublishProperties::default())?;
+    Ok(String::from_utf8_lossy(&client.message()?.payload).into_owned())
+}
+
+/// Two documents of one type are two instances, each with its session and settings; and a sidecar
+/// that is started again with other settings has those.
+#[test]
+fn two_components_have_sessions_and_settings_of_their_own() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let setting = Setting::of_state(scene)?;
+        let port = setting.broker.port;
+        let first = |retain: &str| {
+            let first = pubsub("first", port).with("consumerID", "first");
+            first.with("retain", retain).write(scene, "resources")
+        };
+        first("true")?;
+        let second = pubsub("second", port).with("consumerID", "second");
+        second.write(scene, "resources")?;
+        let plain = state("plain", port).with("keyPrefix", "none");
+        plain.with("partitionBy", "key").write(scene, "resources")?;
+        let orders = ["first", "second"].map(|name| Subscription::new(name, "orders", name));
+        let app = App::start(&orders.map(|one| one.with("rawPayload", "true")))?;
+        let (sidecar, mut process) = setting.beside("shop", &app)?;
+        let publish = |through: &str, text: &str| {
+            let target = format!("/v1.0/publish/{through}/orders?metadata.rawPayload=true");
+            let answer = sidecar.ask(("POST", &target), &[], text.as_bytes())?;
+            answer.expect(204)
+        };
+
+        publish("first", "one")?;
+        publish("second", "two")?;
+        for name in ["first", "second"] {
+            let got = app.wait(name, 2, PATIENCE)?;
+            let datas = got.iter().map(|one| one.event["data_base64"].clone());
+            assert_eq!(datas.collect::<Vec<_>>(), ["b25l", "dHdv"], "{name}");
+        }
+        // Only the one of them has what it publishes retained.
+        assert_eq!(retained(&setting, "before")?, "one");
+        let kept = |store: &str, value: u32| {
+            let target = format!("/v1.0/state/{store}");
+            let items = json!([{ "key": "k", "value": value }]);
+            sidecar.ask_json(("POST", &target), &items)?.expect(204)
+        };
+        kept("state", 1)?;
+        kept("plain", 2)?;
+        let read = sidecar.ask(("GET", "/v1.0/state/state/k"), &[], b"")?;
+        assert_eq!(read.expect(200)?.json()?, json!(1));
+
+        process.kill()?;
+        first("false")?;
+        let _process = sidecar.start()?;
+        publish("first", "three")?;
+        clock::until("messages after the second Init", PATIENCE, || {
+            let came = |name: &str| {
+                let all = app.deliveries(name).into_iter();
+                all.filter(|one| one.event["data_base64"] == "dGhyZWU=")
+                    .count()
+            };
+            Ok((came("first") == 1 && came("second") == 1).then_some(()))
+        })?;
+        assert_eq!(retained(&setting, "after")?, "one");
+        // Neither has fought an instance of its own for the client ID.
+        let lines = setting.components.log().since(Mark::default());
+        assert!(!lines.iter().any(|line| line.contains("same client ID")));
+        Ok(())
+    })
+}
