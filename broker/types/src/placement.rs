@@ -9,15 +9,19 @@ pub const PARTITIONS_MAX: u16 = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placement {
     partitions: u16,
+    /// 65,535 / P: asked for with each message, so that it is divided once.
+    packet_ids_per_range: u16,
     key: u64,
 }
 
 impl Placement {
     /// A placement over `partitions` (1 to [`PARTITIONS_MAX`]); `None` outside that range.
     pub fn new(partitions: u16, key: u64) -> Option<Self> {
-        (1..=PARTITIONS_MAX)
-            .contains(&partitions)
-            .then_some(Self { partitions, key })
+        (1..=PARTITIONS_MAX).contains(&partitions).then(|| Self {
+            partitions,
+            packet_ids_per_range: u16::MAX / partitions,
+            key,
+        })
     }
 
     /// How many partitions there are.
@@ -43,7 +47,7 @@ impl Placement {
 
     /// How many packet IDs each partition has for a session: 65,535 / P.
     pub fn packet_ids_per_range(&self) -> u16 {
-        u16::MAX / self.partitions
+        self.packet_ids_per_range
     }
 
     /// All partitions, ascending.
@@ -61,17 +65,16 @@ pub fn siphash(k0: u64, k1: u64, bytes: &[u8]) -> u64 {
         k0 ^ 0x6c79_6765_6e65_7261,
         k1 ^ 0x7465_6462_7974_6573,
     ];
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let mut word = [0u8; 8];
-        word.copy_from_slice(chunk);
-        absorb(&mut v, u64::from_le_bytes(word));
+    let (words, rest) = bytes.as_chunks();
+    for word in words {
+        absorb(&mut v, u64::from_le_bytes(*word));
     }
-    let mut word = [0u8; 8];
-    let rest = chunks.remainder();
-    word[..rest.len()].copy_from_slice(rest);
-    word[7] = bytes.len() as u8;
-    absorb(&mut v, u64::from_le_bytes(word));
+    // The last bytes, and the length in the highest place.
+    let last = rest
+        .iter()
+        .rev()
+        .fold(0, |last, byte| last << 8 | u64::from(*byte));
+    absorb(&mut v, (bytes.len() as u64) << 56 | last);
     v[2] ^= 0xff;
     for _ in 0..3 {
         round(&mut v);
@@ -79,12 +82,14 @@ pub fn siphash(k0: u64, k1: u64, bytes: &[u8]) -> u64 {
     v[0] ^ v[1] ^ v[2] ^ v[3]
 }
 
+#[inline]
 fn absorb(v: &mut [u64; 4], word: u64) {
     v[3] ^= word;
     round(v);
     v[0] ^= word;
 }
 
+#[inline]
 fn round(v: &mut [u64; 4]) {
     v[0] = v[0].wrapping_add(v[1]);
     v[1] = v[1].rotate_left(13) ^ v[0];

@@ -20,11 +20,12 @@ impl<'a> Command<'a> {
     pub fn parse(payload: &'a [u8]) -> Result<Self, Refusal> {
         let mut reader = Reader::new(payload);
         let count = reader.array()?;
-        let mut rest = reader;
-        if rest.bytes()? == b"MULTI" {
+        let name = reader.bytes()?;
+        let rest = reader;
+        if name == b"MULTI" {
             return group(rest, count.checked_sub(1).ok_or(Refusal::Syntax)?);
         }
-        let arguments = Arguments::read(&mut reader, count)?;
+        let arguments = Arguments::read_after(name, &mut reader, count)?;
         reader.end()?;
         match arguments.name {
             b"GET" => Ok(Self::Get {
@@ -76,8 +77,17 @@ pub(crate) struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     pub(crate) fn read(reader: &mut Reader<'a>, count: usize) -> Result<Self, Malformed> {
-        let others = count.checked_sub(1).ok_or(Malformed)?;
         let name = reader.bytes()?;
+        Self::read_after(name, reader, count)
+    }
+
+    /// As [`Arguments::read`], where the name has been read.
+    fn read_after(
+        name: &'a [u8],
+        reader: &mut Reader<'a>,
+        count: usize,
+    ) -> Result<Self, Malformed> {
+        let others = count.checked_sub(1).ok_or(Malformed)?;
         let mut after: [&[u8]; ELEMENTS_MAX - 1] = [b""; ELEMENTS_MAX - 1];
         let mut has_empty = false;
         for index in 0..others {

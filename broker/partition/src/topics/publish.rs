@@ -114,7 +114,9 @@ impl Topics {
             // Who clears a topic is done with it: its recipients would only take room.
             self.forget_at(index)?;
         }
-        self.names.remove_if_idle(index);
+        if set == NONE {
+            self.names.remove_if_idle(index);
+        }
         // 3.4.2.1: 0x10 says that nobody is subscribed.
         let reason = if reached {
             ReasonCode::Success
@@ -143,12 +145,12 @@ impl Topics {
             }
             return Some(ReasonCode::QuotaExceeded);
         }
-        let is_new = self
-            .names
-            .at(index)
-            .is_none_or(|topic| topic.retained.is_none());
+        let is_new = || {
+            let topic = self.names.at(index);
+            topic.is_none_or(|topic| topic.retained.is_none())
+        };
         let full = self.retained.len() as u64 >= context.settings.retained_messages_max;
-        if stores && is_new && full {
+        if stores && full && is_new() {
             self.counts.refused_retained += 1;
             return Some(ReasonCode::QuotaExceeded);
         }

@@ -273,7 +273,9 @@ impl Topics {
     pub(super) fn release_topic(&mut self, index: TopicIndex) {
         if let Some(topic) = self.names.at_mut(index) {
             topic.references = topic.references.saturating_sub(1);
-            self.names.remove_if_idle(index);
+            if topic.is_idle() {
+                self.names.remove_if_idle(index);
+            }
         }
     }
 
