@@ -1,9 +1,35 @@
 //! The documents that sidecars are given.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::PathBuf;
 
+use anyhow::{Context, ensure};
+
 use crate::scene::Scene;
+use crate::tools;
+
+/// Writes a component of `samples/dapr/components` into a folder of resources, with another port of
+/// the broker and nothing else changed, and gives the folder.
+///
+/// # Errors
+///
+/// That there is no such component, or it names no port.
+pub fn of_samples(
+    scene: &Scene,
+    (folder, name): (&str, &str),
+    port: u16,
+) -> anyhow::Result<PathBuf> {
+    let file = format!("{name}.yaml");
+    let path = tools::project().join("samples/dapr/components").join(&file);
+    let text = fs::read_to_string(&path);
+    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    let broker = "localhost:1883";
+    ensure!(text.contains(broker), "no {broker} in {}", path.display());
+    let text = text.replace(broker, &format!("localhost:{port}"));
+    scene.write(&format!("{folder}/{file}"), &text)?;
+    Ok(scene.path().join(folder))
+}
 
 /// A component, as a document.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use catena_tests_dapr::{
-    App, Broker, Component, Components, Process, Release, RunningBroker, Scene, Sidecar,
+    App, Broker, Component, Components, Process, Release, RunningBroker, Scene, Sidecar, of_samples,
 };
 
 /// How long a test waits for anything that is to happen.
@@ -21,10 +21,11 @@ pub(crate) struct Setting<'a> {
 }
 
 impl<'a> Setting<'a> {
-    /// Starts both, with the components `pubsub` and `state` in the documents.
+    /// Starts both, with the components `pubsub`, as it is in the samples, and `state` in the
+    /// documents.
     pub(crate) fn new(scene: &'a Scene) -> anyhow::Result<Self> {
         let setting = Self::of_state(scene)?;
-        pubsub("pubsub", setting.broker.port).write(scene, "resources")?;
+        of_samples(scene, ("resources", "pubsub"), setting.broker.port)?;
         Ok(setting)
     }
 
@@ -41,6 +42,15 @@ impl<'a> Setting<'a> {
             components,
             resources,
         })
+    }
+
+    /// Starts both, with the components `pubsub` and `statestore` as they are in the samples.
+    pub(crate) fn of_samples(scene: &'a Scene) -> anyhow::Result<Self> {
+        let mut setting = Self::of_state(scene)?;
+        for name in ["pubsub", "statestore"] {
+            setting.resources = of_samples(scene, ("samples", name), setting.broker.port)?;
+        }
+        Ok(setting)
     }
 
     /// A sidecar that loads the documents.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::setting::{PATIENCE, Setting};
 
-const STORE: &str = "/v1.0/state/state";
+const STORE: &str = "/v1.0/state/statestore";
 
 /// The state API of one sidecar.
 struct State(Sidecar);
@@ -40,7 +40,7 @@ impl State {
 
 fn with_state(test: impl FnOnce(&State) -> anyhow::Result<()>) -> anyhow::Result<()> {
     Scene::play(|scene| {
-        let setting = Setting::of_state(scene)?;
+        let setting = Setting::of_samples(scene)?;
         let state = State(setting.sidecar("shop")?);
         let _process = state.0.start()?;
         test(&state)
