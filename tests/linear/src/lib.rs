@@ -3,7 +3,8 @@
 //! that everybody saw what they saw.
 //!
 //! It knows what the operations mean and nothing of how they travel. An operation without an
-//! answer may have happened at any time after its beginning, or never. Nothing here expires.
+//! answer may have happened at any time after its beginning, until its end if it has one, or never.
+//! Nothing here expires.
 //!
 //! ```
 //! use catena_linear::{Answer, Operation, Step, check};
@@ -25,4 +26,4 @@ mod search;
 mod tests;
 
 pub use operation::{Answer, Operation, Step, Version};
-pub use search::{Violation, check};
+pub use search::{Violation, check, check_within};

@@ -54,7 +54,7 @@ pub struct Operation {
     pub client: usize,
     /// When it was first sent; any numbers that grow.
     pub begin: u64,
-    /// When its answer came.
+    /// When its answer came, or from when on it cannot happen any more.
     pub end: Option<u64>,
     /// Keys and what is done with them; several at once are a group.
     pub steps: Vec<(String, Step)>,

@@ -211,3 +211,44 @@ fn keys_without_a_tie_are_looked_at_one_by_one() {
     }
     assert_eq!(check(&history), Ok(()));
 }
+
+/// A group without an answer that compares with a version that nobody was told may have been done
+/// as well as not.
+#[test]
+fn a_lost_group_in_doubt_may_have_happened_or_not() {
+    let lost_set = lost(0, 1, Set(bytes("a")));
+    let steps = vec![
+        ("k".to_owned(), SetIfVersion((5, 0), bytes("b"))),
+        ("l".to_owned(), Set(bytes("c"))),
+    ];
+    let group = Operation::group(1, (2, None), steps);
+    let read = |value: &str| {
+        let found = Some((bytes(value), (9, 0)));
+        Operation::single(2, (3, Some(4)), "k", Get).answered(Answer::Value(found))
+    };
+    for value in ["a", "b"] {
+        let history = [lost_set.clone(), group.clone(), read(value)];
+        assert_eq!(check(&history), Ok(()), "{value}");
+    }
+}
+
+/// What cannot happen any more may have happened before, or never.
+#[test]
+fn what_is_given_up_happens_before_that_or_never() {
+    let given_up = Operation::single(0, (1, Some(4)), "k", Set(bytes("a")));
+    let (early, late) = (got(2, 3, "a", 7), got(5, 6, "a", 7));
+    assert_eq!(check(&[given_up.clone(), missed(5, 6)]), Ok(()));
+    assert_eq!(check(&[given_up.clone(), early, late.clone()]), Ok(()));
+    assert_eq!(check(&[given_up.clone(), late.clone()]), Ok(()));
+    assert!(check(&[given_up, missed(5, 6), got(7, 8, "a", 7)]).is_err());
+}
+
+#[test]
+fn what_is_too_much_to_look_at_is_told() {
+    let lost: Vec<_> = (0..10)
+        .map(|client| lost(client, 1, Set(client.to_string().into_bytes())))
+        .collect();
+    let history = [lost, vec![got(2, 3, "1", 7)]].concat();
+    assert_eq!(crate::check_within(&history, 100), Ok(false));
+    assert_eq!(crate::check_within(&history[..3], 100), Ok(true));
+}

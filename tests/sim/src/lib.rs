@@ -12,7 +12,7 @@
 //! Start reading at [`run`], then `world/mod.rs` and `invariants/mod.rs`.
 //!
 //! ```
-//! let run = catena_sim::Run { seed: 1, mutation: None, traces: false };
+//! let run = catena_sim::Run { seed: 1, store: true, mutation: None, traces: false };
 //! assert_eq!(catena_sim::run(run).violation, None);
 //! ```
 
@@ -24,6 +24,7 @@ mod mutations;
 mod network;
 mod port;
 mod rng;
+mod store;
 mod time;
 mod trace;
 mod violation;

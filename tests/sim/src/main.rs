@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use catena_sim::{Mutation, Run, run};
 
 const USAGE: &str = "\
-Usage: catena-sim [--seeds N] [--seed S] [--mutation NAME] [--trace]
+Usage: catena-sim [--seeds N] [--seed S] [--store] [--mutation NAME] [--trace]
 
   --seeds N        run N seeds (default 1000, or 1 with --seed)
   --seed S         begin with this seed (default 1)
+  --store          let clients use the state store too
   --mutation NAME  plant a bug; `list` shows all
   --trace          print what happens";
 
@@ -17,6 +18,7 @@ Usage: catena-sim [--seeds N] [--seed S] [--mutation NAME] [--trace]
 struct Arguments {
     first: u64,
     count: u64,
+    store: bool,
     mutation: Option<Mutation>,
     traces: bool,
 }
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let Arguments {
         first,
         count,
+        store,
         mutation,
         traces,
     } = arguments;
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         let seed = first.wrapping_add(number);
         let outcome = run(Run {
             seed,
+            store,
             mutation,
             traces,
         });
@@ -73,7 +77,8 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let (mut first, mut count, mut mutation, mut traces) = (None, None, None, false);
+    let (mut first, mut count, mut mutation) = (None, None, None);
+    let (mut store, mut traces) = (false, false);
     while let Some(word) = words.next() {
         let mut value = || {
             words
@@ -84,6 +89,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--seeds" => count = Some(number(&value()?)?),
             "--seed" => first = Some(number(&value()?)?),
             "--mutation" => mutation = Some(named(&value()?)?),
+            "--store" => store = true,
             "--trace" => traces = true,
             _ => return Err(USAGE.to_owned()),
         }
@@ -92,6 +98,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     Ok(Arguments {
         first: first.unwrap_or(1),
         count: count.unwrap_or(default),
+        store,
         mutation,
         traces,
     })

@@ -2,6 +2,7 @@
 //! that finds none of them proves nothing.
 
 mod owned;
+mod store;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,8 @@ use catena_transport::Exchange;
 use catena_types::{FrontendId, Generation, PartitionId, SessionId};
 
 use crate::rng::Rng;
-pub(crate) use owned::{HeldPublish, OwnedDelivery};
+pub(crate) use owned::{HeldRequest, OwnedDelivery};
+use store::Reads;
 
 macro_rules! mutations {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -70,6 +72,16 @@ mutations! {
     PublishWill = "publish-will",
     /// A delivery is handed over twice.
     DeliverTwice = "deliver-twice",
+    /// A request to the state store that comes again is applied again.
+    ApplyAgain = "apply-again",
+    /// Whether a key exists is decided in front of the apply, by what was read last.
+    ConditionInFront = "condition-in-front",
+    /// A value is answered as set now and set with the next exchange.
+    AnswerBeforeApply = "answer-before-apply",
+    /// A read is answered as an earlier one of the key was.
+    StaleRead = "stale-read",
+    /// Values do not expire.
+    KeepForever = "keep-forever",
 }
 
 impl Mutation {
@@ -89,10 +101,11 @@ type Place = (FrontendId, PartitionId);
 pub(crate) struct Meddler {
     mutation: Option<Mutation>,
     rng: Rng,
-    held: BTreeMap<Place, Vec<HeldPublish>>,
+    held: BTreeMap<Place, Vec<HeldRequest>>,
     resumed: Option<SessionId>,
     delivery: Option<OwnedDelivery>,
     early: Vec<(SessionId, Generation)>,
+    reads: Reads,
 }
 
 impl Meddler {
@@ -105,6 +118,7 @@ impl Meddler {
             resumed: None,
             delivery: None,
             early: Vec::new(),
+            reads: Reads::default(),
         }
     }
 
@@ -113,8 +127,8 @@ impl Meddler {
         self.mutation.is_some()
     }
 
-    /// Publishes that were acknowledged before.
-    pub(crate) fn take_held(&mut self, place: Place) -> Vec<HeldPublish> {
+    /// Requests that were answered before.
+    pub(crate) fn take_held(&mut self, place: Place) -> Vec<HeldRequest> {
         self.held.remove(&place).unwrap_or_default()
     }
 
@@ -176,7 +190,7 @@ impl Meddler {
                 if publish.qos != Qos::AtMostOnce =>
             {
                 let place = (exchange.frontend, exchange.partition);
-                let held = HeldPublish::new(numbered.number, OwnedPublish::copy(publish));
+                let held = HeldRequest::publish(numbered.number, OwnedPublish::copy(publish));
                 self.held.entry(place).or_default().push(held);
                 Instead::Answer(Reply::Published(ReasonCode::Success))
             }
@@ -207,6 +221,10 @@ impl Meddler {
             }
             (Mutation::ForgetPacketId, Request::Release { .. }) => {
                 Instead::Answer(Reply::Released { known: true })
+            }
+            (mutation, Request::Store(request)) => {
+                let place = (exchange.frontend, exchange.partition);
+                self.instead_of_store(mutation, (place, numbered.number), request)
             }
             (mutation, request) => self.instead_of_session(mutation, request),
         }
@@ -280,6 +298,7 @@ impl Meddler {
         delivery: &Delivery<'_>,
     ) -> Option<(OwnedDelivery, Vec<OwnedDelivery>)> {
         let mut first = OwnedDelivery::copy(delivery);
+        self.meddle_with_response(&mut first);
         match self.mutation {
             Some(Mutation::DropDelivery) if first.is_reliable() && self.rng.one_in(50) => None,
             Some(Mutation::LoseDup) => {

@@ -94,7 +94,7 @@ impl Port for SimPort {
         let held = watch.meddler.take_held(place);
         let mut requests: Vec<Numbered<'_>> = held
             .iter()
-            .map(crate::mutations::HeldPublish::numbered)
+            .map(crate::mutations::HeldRequest::numbered)
             .collect();
         let mut replies = Vec::new();
         watch.meddler.requests(

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use catena_types::Moment;
 
+/// What the wall clock shows when time begins, in milliseconds since 1970.
+pub(crate) const EPOCH_MS: u64 = 1_696_374_425_000;
+
 /// Milliseconds.
 pub(crate) const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)

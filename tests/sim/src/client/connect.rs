@@ -12,6 +12,7 @@ use super::{Client, Scene, Stage};
 use crate::invariants::{Verdict, Window, check_present};
 use crate::model::{Message, Origin, Terms};
 use crate::network::LinkId;
+use crate::store::Player;
 use crate::violation::Violation;
 
 /// How a client says goodbye.
@@ -129,8 +130,14 @@ impl Client {
             scene.model.sessions[session].ended = Some(scene.now);
         }
         self.expiry_bounds = None;
+        self.forget_asked();
+    }
+
+    /// What was under way in the session is void.
+    fn forget_asked(&mut self) {
         self.outgoing.clear();
         self.incoming.clear();
+        self.player.iter_mut().for_each(Player::forget);
     }
 
     /// The connection is over for the client; the session stays.
@@ -220,8 +227,10 @@ impl Client {
             if is_known {
                 self.end_session(scene);
             }
-            self.outgoing.clear();
-            self.incoming.clear();
+            self.forget_asked();
+            for number in self.player.iter_mut().flat_map(Player::take_lost) {
+                scene.model.history.give_up(number);
+            }
             if self.session.is_none() {
                 self.session = Some(scene.model.begin_session(self.index));
             }

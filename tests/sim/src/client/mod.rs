@@ -1,6 +1,7 @@
 //! A simulated client of either version: it keeps its side of the protocol to the letter, but not
 //! always at once: it is slow, forgets, vanishes and comes back.
 
+mod call;
 mod connect;
 mod in_flight;
 mod receive;
@@ -16,8 +17,10 @@ use crate::invariants::Window;
 use crate::model::{MessageId, Model, SessionNumber, Terms};
 use crate::network::LinkId;
 use crate::rng::Rng;
+use crate::store::Player;
 use crate::trace::Trace;
 
+pub(crate) use call::Call;
 pub(crate) use connect::Farewell;
 pub(crate) use in_flight::Outgoing;
 
@@ -86,6 +89,8 @@ pub(crate) struct Client {
     pub(crate) is_blank: bool,
     /// What it wants to publish.
     pub(crate) backlog: VecDeque<Terms>,
+    /// What it does with the state store, if it uses that.
+    player: Option<Player>,
     rng: Rng,
     input: Vec<u8>,
     outgoing: Vec<Outgoing>,
@@ -132,6 +137,7 @@ impl Client {
             paused_until: Moment::ZERO,
             is_blank: false,
             backlog: VecDeque::new(),
+            player: None,
             rng,
             input: Vec::new(),
             outgoing: Vec::new(),
@@ -169,6 +175,9 @@ impl Client {
         }
         if let Some((packet_id, _)) = self.incoming.first_key_value() {
             return Some(format!("client {index} waits for PUBREL {packet_id}"));
+        }
+        if let Some(number) = self.player.as_ref().and_then(Player::waits_for) {
+            return Some(format!("client {index} waits for the response to {number}"));
         }
         if !self.backlog.is_empty() {
             return Some(format!("client {index} has more to publish"));

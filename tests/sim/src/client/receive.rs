@@ -52,10 +52,7 @@ impl Client {
         match packet {
             Packet::ConnAck(connack) => self.handle_connack(scene, connack),
             Packet::Publish(publish) => self.handle_publish(scene, publish),
-            Packet::PubAck(ack) => {
-                self.handle_puback(scene, ack);
-                Ok(())
-            }
+            Packet::PubAck(ack) => self.handle_puback(scene, ack),
             Packet::PubRec(ack) => {
                 self.handle_pubrec(scene, ack);
                 Ok(())
@@ -89,6 +86,12 @@ impl Client {
 
     fn handle_publish(&mut self, scene: &mut Scene<'_>, publish: &Publish<'_>) -> Verdict {
         let topic = self.topic_of(scene, publish)?;
+        if self.is_response_topic(&topic) {
+            let packet_id = publish.packet_id.map_or(0, |id| id.number());
+            self.window.open(scene.now, packet_id, None)?;
+            self.owe(scene, AckKind::PubAck, packet_id);
+            return self.handle_response(scene, publish);
+        }
         let message = Message::id_in(publish.payload);
         if message.is_none() && !publish.payload.is_empty() {
             let detail = format!("client {} got a damaged payload on {topic}", self.index);

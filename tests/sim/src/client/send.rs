@@ -1,12 +1,16 @@
 //! Publishing, acknowledging, staying alive.
 
-use catena_mqtt::{Ack, AckKind, Forwarded, Packet, PacketId, Publish, Qos, SubscriptionIds};
+use catena_mqtt::{
+    Ack, AckKind, Forwarded, Limits, Packet, PacketId, Publish, Qos, ReasonCode, SubscriptionIds,
+};
 use catena_types::Moment;
 
 use super::connect::encode;
 use super::{Client, Outgoing, Scene, Stage};
+use crate::invariants::Verdict;
 use crate::model::{Message, Origin, Terms};
 use crate::time::ms;
+use crate::violation::Violation;
 
 impl Client {
     /// Publishes what is in the backlog, as far as the broker takes it.
@@ -44,6 +48,7 @@ impl Client {
             message,
             terms,
             is_released: false,
+            call: None,
         };
         self.write_publish(scene, &outgoing, false);
         if packet_id != 0 {
@@ -51,11 +56,12 @@ impl Client {
         }
     }
 
-    fn write_publish(&mut self, scene: &mut Scene<'_>, outgoing: &Outgoing, dup: bool) {
+    pub(super) fn write_publish(&mut self, scene: &mut Scene<'_>, outgoing: &Outgoing, dup: bool) {
         let Outgoing {
             packet_id,
             message,
             terms,
+            call,
             ..
         } = outgoing;
         scene.model.messages[*message].transmissions += 1;
@@ -70,7 +76,19 @@ impl Client {
                 if terms.retain { " to keep" } else { "" },
             ),
         );
-        let payload = Message::payload(*message, terms.size);
+        let (payload, properties) = match call {
+            Some(call) => (call.payload.clone(), &*call.properties),
+            None => (Message::payload(*message, terms.size), &[][..]),
+        };
+        if let Some(call) = call {
+            let text = String::from_utf8_lossy(&payload).replace("\r\n", "|");
+            let number = call.number;
+            scene
+                .trace
+                .line(scene.now, format_args!("  request {number}: {text}"));
+        }
+        // What was built from properties is some.
+        let forwarded = Forwarded::parse(properties, &Limits::DEFAULT).unwrap_or(Forwarded::EMPTY);
         let publish = Publish {
             dup,
             qos: terms.qos,
@@ -80,7 +98,7 @@ impl Client {
             topic_alias: None,
             message_expiry: terms.expiry_seconds,
             subscription_ids: SubscriptionIds::default(),
-            forwarded: Forwarded::EMPTY,
+            forwarded,
             payload: &payload,
         };
         self.write(scene.now, &Packet::Publish(publish));
@@ -98,11 +116,18 @@ impl Client {
         }
     }
 
-    pub(super) fn handle_puback(&mut self, scene: &mut Scene<'_>, ack: &Ack<'_>) {
-        if let Some(outgoing) = self.find(ack.packet_id, Qos::AtLeastOnce) {
-            self.note_answer(scene, outgoing, ack);
-            self.outgoing.remove(outgoing);
+    pub(super) fn handle_puback(&mut self, scene: &mut Scene<'_>, ack: &Ack<'_>) -> Verdict {
+        let Some(outgoing) = self.find(ack.packet_id, Qos::AtLeastOnce) else {
+            return Ok(());
+        };
+        self.note_answer(scene, outgoing, ack);
+        let outgoing = self.outgoing.remove(outgoing);
+        if outgoing.call.is_some() && ack.reason != ReasonCode::Success {
+            // Some clients take any other code for a failure.
+            let detail = format!("client {} has {outgoing:?}: {:?}", self.index, ack.reason);
+            return Err(Violation::new("answers", scene.now, detail));
         }
+        Ok(())
     }
 
     pub(super) fn handle_pubrec(&mut self, scene: &mut Scene<'_>, ack: &Ack<'_>) {

@@ -225,7 +225,8 @@ impl Crowd {
 
     fn perform(&mut self, client: usize, action: Action) {
         match action {
-            Action::Idle => {}
+            // A crowd uses no state store.
+            Action::Idle | Action::Call => {}
             Action::Connect { clean } => self.connect(client, clean),
             Action::Publish(terms) => {
                 let (of, mut scene) = self.scene(client);

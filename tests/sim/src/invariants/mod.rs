@@ -4,11 +4,14 @@
 
 mod answers;
 mod exactly_once;
+mod expiry;
 mod integrity;
 mod leftovers;
+mod linear;
 mod loss;
 mod one_connection;
 mod order;
+mod repeated;
 mod replicas;
 mod retained;
 mod subscriptions;
@@ -72,5 +75,8 @@ pub(crate) fn check_delivery(model: &mut Model, delivered: Delivered<'_>, topic:
 pub(crate) fn check_healed(model: &Model, now: Moment, dropped: u64) -> Verdict {
     loss::check(model, now, dropped)?;
     retained::check(model, now, dropped)?;
-    wills::check_healed(model, now, dropped)
+    wills::check_healed(model, now, dropped)?;
+    linear::check(model, now)?;
+    expiry::check(model)?;
+    repeated::check(model)
 }

@@ -1,6 +1,7 @@
 //! The reference model: what was published, what was subscribed, what was received. It only notes;
 //! what must follow from it is in `invariants`.
 
+mod history;
 mod message;
 mod session;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use catena_mqtt::Qos;
 
+pub(crate) use history::{Asked, History, Mortal, RequestNumber};
 pub(crate) use message::{Message, MessageId, Origin, Terms};
 pub(crate) use session::{Receipt, Session, SessionNumber, Subscription};
 
@@ -22,6 +24,8 @@ pub(crate) struct Model {
     pub(crate) skew_seconds: u32,
     /// Whether delivery queues are so short that messages give way.
     pub(crate) queues_drop: bool,
+    /// What was asked of the state store.
+    pub(crate) history: History,
     /// Who received copies of a message that is shared, and at which QoS.
     pub(crate) shared_copies: BTreeMap<MessageId, Vec<(SessionNumber, Qos)>>,
 }

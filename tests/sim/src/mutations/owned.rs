@@ -2,29 +2,84 @@
 
 use catena_mqtt::Qos;
 use catena_partition::{
-    AttachmentIndex, Delivery, Numbered, Outgoing, OutgoingPublish, OwnedPublish, Request,
-    RequestNumber,
+    Attachment, AttachmentIndex, Delivery, Numbered, Outgoing, OutgoingPublish, OwnedPublish,
+    Request, RequestNumber, StoreRequest,
 };
+use catena_rpc::topics;
+use catena_store::Command;
 use catena_types::{Generation, Moment, Position, SessionId, Stamp};
 
-/// A publish that was acknowledged and not applied.
+/// A request that was answered and not applied.
 #[derive(Debug)]
-pub(crate) struct HeldPublish {
+pub(crate) struct HeldRequest {
     number: RequestNumber,
-    publish: OwnedPublish,
+    what: Held,
 }
 
-impl HeldPublish {
+#[derive(Debug)]
+enum Held {
+    Publish(OwnedPublish),
+    Store(Box<OwnedStore>),
+}
+
+/// A request to the state store whose response nobody hears.
+#[derive(Debug)]
+struct OwnedStore {
+    session: SessionId,
+    attachment: Attachment,
+    payload: Vec<u8>,
+    timestamp: Option<String>,
+}
+
+impl HeldRequest {
     /// Keeps a publish with its number.
-    pub(crate) fn new(number: RequestNumber, publish: OwnedPublish) -> Self {
-        Self { number, publish }
+    pub(crate) fn publish(number: RequestNumber, publish: OwnedPublish) -> Self {
+        let what = Held::Publish(publish);
+        Self { number, what }
+    }
+
+    /// Keeps a request to the state store.
+    pub(crate) fn store(number: RequestNumber, request: &StoreRequest<'_>) -> Self {
+        let mut payload = Vec::new();
+        if let Ok(command) = &request.command {
+            command.encode(&mut payload);
+        }
+        let what = Held::Store(Box::new(OwnedStore {
+            session: request.session,
+            attachment: request.attachment,
+            payload,
+            timestamp: request.timestamp.map(str::to_owned),
+        }));
+        Self { number, what }
     }
 
     /// As it would have been asked.
     pub(crate) fn numbered(&self) -> Numbered<'_> {
-        Numbered {
-            number: self.number,
-            request: Request::Publish(self.publish.borrow()),
+        let request = match &self.what {
+            Held::Publish(publish) => Request::Publish(publish.borrow()),
+            Held::Store(store) => Request::Store(Box::new(store.borrow())),
+        };
+        let number = self.number;
+        Numbered { number, request }
+    }
+}
+
+impl OwnedStore {
+    fn borrow(&self) -> StoreRequest<'_> {
+        StoreRequest {
+            session: self.session,
+            attachment: self.attachment,
+            client_id: None,
+            command: Command::parse(&self.payload),
+            timestamp: self.timestamp.as_deref(),
+            fencing_token: None,
+            persist: false,
+            unsupported_version: None,
+            response_topic: "nobody",
+            correlation: b"none",
+            expiry_seconds: None,
+            again: false,
+            random: 0,
         }
     }
 }
@@ -118,6 +173,16 @@ impl OwnedDelivery {
     /// Whether it is a message that must not be lost.
     pub(crate) fn is_reliable(&self) -> bool {
         matches!(&self.what, Owned::Publish(publish) if publish.qos != Qos::AtMostOnce)
+    }
+
+    /// The properties and the payload, if it is a response of the state store.
+    pub(crate) fn response(&mut self) -> Option<(&mut Vec<u8>, &mut Vec<u8>)> {
+        match &mut self.what {
+            Owned::Publish(publish) if topics::is_reserved(&publish.topic) => {
+                Some((&mut publish.properties, &mut publish.payload))
+            }
+            Owned::Publish(_) | Owned::Release(_) => None,
+        }
     }
 
     /// Makes it look new.

@@ -7,9 +7,21 @@ const SEEDS_MAX: u64 = 40;
 
 #[track_caller]
 fn check(mutation: Mutation, invariants: &[&str]) {
+    check_in(false, mutation, invariants);
+}
+
+/// As [`check`], in a world whose clients use the state store.
+#[track_caller]
+fn check_store(mutation: Mutation, invariants: &[&str]) {
+    check_in(true, mutation, invariants);
+}
+
+#[track_caller]
+fn check_in(store: bool, mutation: Mutation, invariants: &[&str]) {
     for seed in 1..=SEEDS_MAX {
         let outcome = run(Run {
             seed,
+            store,
             mutation: Some(mutation),
             traces: false,
         });
@@ -106,4 +118,29 @@ fn a_will_after_disconnect_is_found() {
 #[test]
 fn a_delivery_made_twice_is_found() {
     check(Mutation::DeliverTwice, &["exactly_once", "window"]);
+}
+
+#[test]
+fn a_request_that_is_applied_twice_is_found() {
+    check_store(Mutation::ApplyAgain, &["linear"]);
+}
+
+#[test]
+fn a_condition_that_is_decided_in_front_of_the_apply_is_found() {
+    check_store(Mutation::ConditionInFront, &["linear"]);
+}
+
+#[test]
+fn an_answer_before_the_apply_is_found() {
+    check_store(Mutation::AnswerBeforeApply, &["linear"]);
+}
+
+#[test]
+fn a_stale_read_is_found() {
+    check_store(Mutation::StaleRead, &["linear"]);
+}
+
+#[test]
+fn a_value_that_stays_is_found() {
+    check_store(Mutation::KeepForever, &["expiry"]);
 }

@@ -3,10 +3,11 @@
 use crate::{Mutation, Run, run};
 
 #[track_caller]
-fn check(seed: u64, mutation: Option<Mutation>) {
+fn check(seed: u64, store: bool, mutation: Option<Mutation>) {
     let run_it = || {
         run(Run {
             seed,
+            store,
             mutation,
             traces: true,
         })
@@ -24,25 +25,29 @@ fn check(seed: u64, mutation: Option<Mutation>) {
 
 #[test]
 fn one_seed_twice_gives_the_same_trace() {
-    check(1, None);
-    check(14, None);
+    check(1, false, None);
+    check(14, false, None);
+    check(1, true, None);
 }
 
 #[test]
 fn a_violation_replays_exactly() {
-    check(1, Some(Mutation::LoseDup));
+    check(1, false, Some(Mutation::LoseDup));
+    check(1, true, Some(Mutation::StaleRead));
 }
 
 #[test]
 fn different_seeds_differ() {
-    let digest = |seed| {
+    let digest = |seed, store| {
         let (mutation, traces) = (None, false);
         run(Run {
             seed,
+            store,
             mutation,
             traces,
         })
         .digest()
     };
-    assert_ne!(digest(1), digest(2));
+    assert_ne!(digest(1, false), digest(2, false));
+    assert_ne!(digest(1, false), digest(1, true));
 }

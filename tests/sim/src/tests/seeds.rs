@@ -21,13 +21,23 @@ const FOUND: &[u64] = &[
 /// Fixed seeds from 1 on.
 const FIXED: u64 = 40;
 
-/// Random seeds in a run of the tests, for each beginning.
+/// Fixed seeds from 1 on whose clients use the state store too.
+const FIXED_STORE: u64 = 15;
+
+/// Random seeds in a run of the tests, for each beginning. Every fourth is one with the state
+/// store.
 const COUNT: u64 = 60;
 
 #[test]
 fn fixed_seeds() {
     let seeds: Vec<u64> = FOUND.iter().copied().chain(1..=FIXED).collect();
-    check_all(&seeds);
+    check_all(&seeds, |_| false);
+}
+
+#[test]
+fn fixed_seeds_of_the_state_store() {
+    let seeds: Vec<u64> = (1..=FIXED_STORE).collect();
+    check_all(&seeds, |_| true);
 }
 
 #[test]
@@ -42,33 +52,38 @@ fn random_seeds() {
         .iter()
         .flat_map(|start| (0..count).map(move |more| start.wrapping_add(more)))
         .collect();
-    check_all(&seeds);
+    check_all(&seeds, |seed| seed % 4 == 0);
 }
 
 #[test]
 fn one_seed() {
     let seed = variable("CATENA_SIM_SEED").map_or(1, |text| number(&text));
-    let outcome = run(Run {
-        seed,
-        mutation: None,
-        traces: true,
-    });
-    if let Some(violation) = outcome.violation {
-        println!("{}", outcome.trace.text());
-        panic!("seed {seed}: {violation}");
+    for store in [false, true] {
+        let outcome = run(Run {
+            seed,
+            store,
+            mutation: None,
+            traces: true,
+        });
+        if let Some(violation) = outcome.violation {
+            println!("{}", outcome.trace.text());
+            panic!("seed {seed}: {violation}");
+        }
     }
 }
 
-/// Runs all seeds on as many threads as there are processors.
+/// Runs all seeds on as many threads as there are processors; says which use the state store.
 #[track_caller]
-fn check_all(seeds: &[u64]) {
+fn check_all(seeds: &[u64], with_store: impl Fn(u64) -> bool + Sync) {
     let next = AtomicUsize::new(0);
     let violations = Mutex::new(Vec::new());
     let work = || {
         while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
             let (mutation, traces) = (None, false);
+            let store = with_store(seed);
             let outcome = run(Run {
                 seed,
+                store,
                 mutation,
                 traces,
             });
@@ -76,7 +91,7 @@ fn check_all(seeds: &[u64]) {
                 violations
                     .lock()
                     .unwrap()
-                    .push(format!("seed {seed}: {violation}"));
+                    .push(format!("seed {seed}, store {store}: {violation}"));
             }
         }
     };
@@ -89,7 +104,7 @@ fn check_all(seeds: &[u64]) {
     let violations = violations.into_inner().unwrap();
     assert!(
         violations.is_empty(),
-        "{}\nrun `cargo run -p catena-sim -- --seed SEED --trace` for what led there",
+        "{}\nrun `cargo run -p catena-sim -- --seed SEED [--store] --trace` for what led there",
         violations.join("\n")
     );
 }

@@ -20,6 +20,8 @@ pub(crate) enum Action {
     },
     /// Publishes these.
     Publish(Vec<Terms>),
+    /// Asks something of the state store.
+    Call,
     /// Subscribes to these, with one identifier.
     Subscribe(Vec<(String, SubscriptionOptions)>, Option<u32>),
     /// Unsubscribes from these.
@@ -81,6 +83,9 @@ impl Script {
         let trouble = profile.roughness * 4;
         if self.rng.percent(trouble) {
             return self.trouble();
+        }
+        if profile.store && self.rng.percent(70) {
+            return Action::Call;
         }
         match self.rng.below(100) {
             0..50 => self.publish(profile),

@@ -33,6 +33,8 @@ pub(crate) struct Profile {
     pub(crate) queue_max: Option<u64>,
     /// How share groups spread their messages.
     pub(crate) share_strategy: ShareStrategy,
+    /// Whether clients use the state store.
+    pub(crate) store: bool,
     /// What happens to a full queue.
     pub(crate) queue_strategy: QueueStrategy,
 }
@@ -69,6 +71,7 @@ impl Profile {
                 None => QueueStrategy::None,
             },
             queue_max,
+            store: false,
             share_strategy: *rng.pick(&[
                 ShareStrategy::RoundRobin,
                 ShareStrategy::Random,
@@ -76,6 +79,24 @@ impl Profile {
                 ShareStrategy::HashTopic,
                 ShareStrategy::HashClient,
             ]),
+        }
+    }
+
+    /// The world of a seed in which clients use the state store: they speak MQTT 5.0, and hear
+    /// every response unless their session ends.
+    pub(crate) fn store(seed: u64) -> Self {
+        let mut profile = Self::of(seed);
+        let mut rng = Rng::new(seed, "store");
+        for traits in &mut profile.clients {
+            traits.version = Version::V5;
+            traits.expiry_seconds = *rng.pick(&[6, 10_000, 10_000, u32::MAX]);
+        }
+        Self {
+            store: true,
+            pause_ms: *rng.pick(&[30, 60, 200]),
+            queue_max: None,
+            queue_strategy: QueueStrategy::None,
+            ..profile
         }
     }
 

@@ -35,6 +35,10 @@ impl World {
                 }
                 of.publish_backlog(&mut scene);
             }
+            Action::Call => {
+                let (of, mut scene) = self.scene(client);
+                of.call(&mut scene);
+            }
             Action::Subscribe(filters, id) => {
                 let (of, mut scene) = self.scene(client);
                 of.subscribe(&mut scene, &filters, id);

@@ -17,6 +17,7 @@ use crate::model::{MessageId, Model};
 use crate::mutations::Mutation;
 use crate::network::{LinkId, Network, Seat, Way};
 use crate::rng::Rng;
+use crate::store::Player;
 use crate::time::{Agenda, ms};
 use crate::trace::Trace;
 use crate::violation::Violation;
@@ -29,6 +30,8 @@ use node::Node;
 pub struct Run {
     /// The seed, of which everything else follows.
     pub seed: u64,
+    /// Whether clients use the state store.
+    pub store: bool,
     /// A planted bug.
     pub mutation: Option<Mutation>,
     /// Whether to keep the trace's text.
@@ -57,6 +60,10 @@ pub struct Summary {
     pub connections: usize,
     /// Sessions begun.
     pub sessions: usize,
+    /// Requests to the state store.
+    pub requests: usize,
+    /// Those of them that were answered.
+    pub answered: usize,
     /// Messages that a full queue dropped.
     pub dropped: u64,
 }
@@ -123,11 +130,18 @@ pub fn run(run: Run) -> Outcome {
 impl World {
     fn new(run: Run) -> Self {
         let seed = run.seed;
-        let profile = Profile::of(seed);
+        let profile = if run.store {
+            Profile::store(seed)
+        } else {
+            Profile::of(seed)
+        };
         let clients = profile.clients.iter().enumerate();
-        let clients = clients
+        let mut clients: Vec<Client> = clients
             .map(|(index, traits)| Client::new(index, traits.clone(), seed))
             .collect();
+        for (index, client) in clients.iter_mut().enumerate().filter(|_| run.store) {
+            client.give_player(Player::new(seed, index));
+        }
         let scripts = (0..profile.clients.len())
             .map(|index| Script::new(seed, index, &profile))
             .collect();
@@ -267,11 +281,17 @@ impl World {
         let copies = |session: &crate::model::Session| -> usize {
             session.received.values().map(Vec::len).sum()
         };
+        let requests = &self.model.history.requests;
         Summary {
             messages: self.model.messages.len(),
             deliveries: self.model.sessions.iter().map(copies).sum(),
             connections: self.network.count(),
             sessions: self.model.sessions.len(),
+            requests: requests.len(),
+            answered: requests
+                .iter()
+                .filter(|asked| asked.answered.is_some())
+                .count(),
             dropped: self.nodes.iter().map(Node::dropped).sum(),
         }
     }

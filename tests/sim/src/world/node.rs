@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use catena_backend::{Backend, Options};
 use catena_connection::Settings;
@@ -16,7 +16,8 @@ use crate::invariants::{Verdict, check_leftovers, check_replicas};
 use crate::mutations::Meddler;
 use crate::network::{LinkId, Seat, Way};
 use crate::port::SimPort;
-use crate::time::{ms, us};
+use crate::rng::Rng;
+use crate::time::{EPOCH_MS, ms, us};
 use crate::violation::Violation;
 use crate::workload::Profile;
 
@@ -26,6 +27,11 @@ pub(super) struct Node {
     backend: Arc<Backend>,
     port: SimPort,
     rules: Arc<Rules>,
+    /// What the wall clock shows, in milliseconds since 1970: somebody may set it.
+    wall: Arc<AtomicU64>,
+    wall_rng: Rng,
+    /// How far it is ahead of time, in milliseconds.
+    wall_ahead_ms: u64,
 }
 
 /// A worker and its sockets.
@@ -52,6 +58,7 @@ impl Node {
             seed,
             mutation,
             traces,
+            ..
         } = run;
         let mut settings =
             catena_partition::Settings::generous(PartitionId::new(0), profile.placement);
@@ -62,11 +69,13 @@ impl Node {
             bytes_max: u64::MAX,
             strategy: profile.queue_strategy,
         };
+        let wall = Arc::new(AtomicU64::new(EPOCH_MS));
+        let shown = Arc::clone(&wall);
         let backend = Arc::new(Backend::new(&Options {
             partition: settings,
             frontends: profile.workers as u16,
             subscriptions_per_session_max: usize::MAX,
-            wall: Arc::new(|| Millis::new(0)),
+            wall: Arc::new(move || Millis::new(shown.load(Ordering::Relaxed))),
         }));
         let port = SimPort::new(Arc::clone(&backend), Meddler::new(mutation, seed), traces);
         let station = |worker: usize| Station::new(worker, &backend, &port, seed);
@@ -85,7 +94,19 @@ impl Node {
             port: port.clone(),
             backend,
             rules: Arc::new(rules),
+            wall,
+            wall_rng: Rng::new(seed, "wall clock"),
+            wall_ahead_ms: 0,
         }
+    }
+
+    /// The wall clock goes on; now and then it is set, also back.
+    fn set_wall(&mut self, now: Moment) {
+        if self.wall_rng.one_in(500) {
+            self.wall_ahead_ms = self.wall_rng.below(5_000);
+        }
+        let wall = EPOCH_MS + now.nanos() / 1_000_000 + self.wall_ahead_ms;
+        self.wall.store(wall, Ordering::Relaxed);
     }
 
     /// What was seen on the port.
@@ -191,6 +212,7 @@ impl World {
         if self.station(seat).planned > now {
             return Ok(());
         }
+        self.nodes[seat.node].set_wall(now);
         self.station(seat).planned = Moment::NEVER;
         self.station(seat).woken.store(false, Ordering::Relaxed);
         self.accept(seat, now);
