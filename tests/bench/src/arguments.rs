@@ -9,6 +9,7 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::broker::{Broker, Kind, OURS};
+use crate::dapr::{self, cases::CASES};
 use crate::processors::Processors;
 use crate::record::Record;
 use crate::report::{Form, report};
@@ -27,12 +28,18 @@ pub struct Arguments {
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=99))]
     pub reps: u32,
-    /// Seconds that a run measures
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = seconds)]
-    pub seconds: f64,
+    /// Seconds that a run measures [default: 3, with --dapr 1.5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub seconds: Option<f64>,
     /// Measure the state store beside redis-server and etcd, in place of brokers
     #[arg(long, conflicts_with = "scenarios")]
     pub state: bool,
+    /// Measure the components of Dapr beside Dapr's own, in place of brokers
+    #[arg(long, conflicts_with_all = ["scenarios", "state", "peers", "peer", "unpinned"])]
+    pub dapr: bool,
+    /// One short run of each, to see that it works: the figures say little
+    #[arg(long, requires = "dapr", conflicts_with_all = ["reps", "seconds"])]
+    pub quick: bool,
     /// What to measure [default: everything of brokers; --list names it]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = scenario)]
     pub scenarios: Vec<&'static Scenario>,
@@ -47,6 +54,9 @@ pub struct Arguments {
     /// The program of Catena, broker and generator [default: built, in the profile of this program]
     #[arg(long, value_name = "PATH")]
     pub catena: Option<PathBuf>,
+    /// The program of the components, for --dapr [default: built as well]
+    #[arg(long, value_name = "PATH", requires = "dapr")]
+    pub catena_dapr: Option<PathBuf>,
     /// Let the system choose processors, and let brokers use all of them
     #[arg(long)]
     pub unpinned: bool,
@@ -71,6 +81,10 @@ pub struct Arguments {
 /// If nothing can be measured, read or written.
 pub fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
     if arguments.list {
+        if arguments.dapr {
+            CASES.iter().for_each(|case| println!("{}", case.name));
+            return Ok(true);
+        }
         for scenario in Scenario::all() {
             println!("{:24}  {}", scenario.name, scenario.words);
         }
@@ -78,33 +92,72 @@ pub fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     let record = match &arguments.from {
         Some(path) => Record::read(path)?,
-        None => measured(arguments)?,
+        None if arguments.dapr => {
+            let sitting = of_dapr(arguments)?;
+            measured(arguments, |keep| sitting.run(keep))?
+        }
+        None => {
+            let sitting = sitting(arguments)?;
+            measured(arguments, |keep| sitting.run(keep))?
+        }
     };
     let form = match arguments.markdown {
         true => Form::Markdown,
         false => Form::Text,
     };
-    print!("{}", report(&record, form));
+    print!("{}", told(arguments, &record, form));
     Ok(record.is_clean())
 }
 
-fn measured(arguments: &Arguments) -> anyhow::Result<Record> {
-    let sitting = sitting(arguments)?;
+fn told(arguments: &Arguments, record: &Record, form: Form) -> String {
+    match arguments.dapr {
+        true => dapr::report::report(record, form),
+        false => report(record, form),
+    }
+}
+
+/// What keeps a record while it grows.
+type Keep<'a> = &'a mut dyn FnMut(&Record) -> anyhow::Result<()>;
+
+fn measured(
+    arguments: &Arguments,
+    measure: impl FnOnce(Keep<'_>) -> anyhow::Result<Record>,
+) -> anyhow::Result<Record> {
     let out = arguments.out.as_deref();
     if let Some(folder) = out {
         let made = fs::create_dir_all(folder);
         made.with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    let record = sitting.run(|record| match out {
+    let record = measure(&mut |record| match out {
         Some(folder) => record.write(&folder.join("record.json")),
         None => Ok(()),
     })?;
     if let Some(folder) = out {
         let path = folder.join("report.md");
-        let written = fs::write(&path, report(&record, Form::Markdown));
+        let written = fs::write(&path, told(arguments, &record, Form::Markdown));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(record)
+}
+
+/// What to do for `--dapr`.
+fn of_dapr(arguments: &Arguments) -> anyhow::Result<dapr::sitting::Sitting> {
+    let broker = Broker {
+        name: OURS.to_owned(),
+        kind: Kind::Catena,
+        path: program(arguments.catena.as_deref(), "catena")?,
+    };
+    let components = program(arguments.catena_dapr.as_deref(), "catena-dapr")?;
+    let programs = dapr::sitting::Programs::with_redis(broker, components);
+    let (repetitions, seconds) = match arguments.quick {
+        true => (1, 0.2),
+        false => (arguments.reps, arguments.seconds.unwrap_or(1.5)),
+    };
+    Ok(dapr::sitting::Sitting {
+        programs,
+        repetitions,
+        seconds,
+    })
 }
 
 fn sitting(arguments: &Arguments) -> anyhow::Result<Sitting> {
@@ -146,15 +199,7 @@ fn sitting(arguments: &Arguments) -> anyhow::Result<Sitting> {
         notes.retain(|note: &String| !note.starts_with(&format!("{} ", peer.name)));
         peers.push(peer);
     }
-    let generator = match &arguments.catena {
-        Some(path) => path.clone(),
-        None => built()?,
-    };
-    ensure!(
-        generator.is_file(),
-        "there is no program {}",
-        generator.display()
-    );
+    let generator = program(arguments.catena.as_deref(), "catena")?;
     let ours = Broker {
         name: OURS.to_owned(),
         kind: Kind::Catena,
@@ -167,7 +212,7 @@ fn sitting(arguments: &Arguments) -> anyhow::Result<Sitting> {
         brokers: std::iter::once(ours).chain(peers).collect(),
         scenarios,
         repetitions: arguments.reps,
-        timing: Timing::of_seconds(arguments.seconds),
+        timing: Timing::of_seconds(arguments.seconds.unwrap_or(3.0)),
         processors,
         generator,
         files: raise_file_limit(),
@@ -175,25 +220,35 @@ fn sitting(arguments: &Arguments) -> anyhow::Result<Sitting> {
     })
 }
 
-/// Builds `catena` in the profile in which this program was built.
-fn built() -> anyhow::Result<PathBuf> {
+/// A program of this project: the one given, or else built.
+fn program(given: Option<&Path>, package: &str) -> anyhow::Result<PathBuf> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => built(package)?,
+    };
+    ensure!(path.is_file(), "there is no program {}", path.display());
+    Ok(path)
+}
+
+/// Builds a package, whose program has its name, in the profile in which this program was built.
+fn built(package: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find the program itself")?;
     let folder = own.parent().context("the program stands in no folder")?;
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "dev",
         Some(name @ ("release" | "fast")) => name,
-        _ => bail!("cannot tell how to build catena: use --catena PATH"),
+        _ => bail!("cannot tell how to build {package}: use --{package} PATH"),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let status = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["build", "--package", "catena", "--profile", profile])
+        .args(["build", "--package", package, "--profile", profile])
         .arg("--target-dir")
         .arg(folder.parent().context("no folder of builds")?)
         .status()
-        .context("cannot start cargo: use --catena PATH")?;
-    ensure!(status.success(), "catena does not build");
-    Ok(folder.join("catena"))
+        .with_context(|| format!("cannot start cargo: use --{package} PATH"))?;
+    ensure!(status.success(), "{package} does not build");
+    Ok(folder.join(package))
 }
 
 /// Allows as many open files as the system lets this process have, and thus those it starts.

@@ -8,6 +8,8 @@
 //!
 //! What it never does: measure a broker itself, or leave a process behind, however it ends.
 //!
+//! Components of Dapr are measured by [`dapr`], in processes and with a load of its own.
+//!
 //! Start reading at [`scenario`], the table of what is measured; [`sitting`] is the loop.
 //!
 //! ```
@@ -19,6 +21,7 @@
 pub mod arguments;
 pub mod broker;
 pub mod child;
+pub mod dapr;
 pub mod median;
 pub mod processors;
 pub mod record;

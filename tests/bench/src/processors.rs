@@ -76,6 +76,25 @@ pub fn step(processor: Option<usize>) -> [String; 3] {
     [STEP.to_owned(), processor, std::process::id().to_string()]
 }
 
+/// Another command in its place, which runs it on any processor, and no longer than this process.
+///
+/// # Errors
+///
+/// If this program cannot find itself.
+pub fn tied(command: &Command) -> anyhow::Result<Command> {
+    let own = std::env::current_exe().context("cannot find the program itself")?;
+    let mut tied = Command::new(own);
+    tied.args(step(None)).arg(command.get_program());
+    tied.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => tied.env(name, value),
+            None => tied.env_remove(name),
+        };
+    }
+    Ok(tied)
+}
+
 /// Does what [`step`] asks for. Returns only if that fails.
 ///
 /// # Errors

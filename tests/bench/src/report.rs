@@ -210,12 +210,12 @@ fn cell(record: &Record, scenario: &Scenario, figure: &Figure, broker: &str) -> 
     }
 }
 
-fn number(number: Option<f64>) -> String {
+pub(crate) fn number(number: Option<f64>) -> String {
     number.map_or_else(|| NOTHING.to_owned(), three_digits)
 }
 
 /// As much of a fault as a cell can hold.
-fn short(fault: &str) -> String {
+pub(crate) fn short(fault: &str) -> String {
     match fault.char_indices().nth(40) {
         Some((end, _)) => fault.get(..end).unwrap_or_default().to_owned() + "…",
         None => fault.to_owned(),

@@ -211,12 +211,12 @@ impl Sitting {
 const FILES: u64 = 65_536;
 
 /// Processes that wait for a processor, on an average over the last minute.
-fn load_average() -> Option<f64> {
+pub(crate) fn load_average() -> Option<f64> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     text.split_whitespace().next()?.parse().ok()
 }
 
-fn processor_model() -> anyhow::Result<String> {
+pub(crate) fn processor_model() -> anyhow::Result<String> {
     let text = fs::read_to_string("/proc/cpuinfo")?;
     let line = text.lines().find(|line| line.starts_with("model name"));
     let model = line.and_then(|line| line.split(':').nth(1));

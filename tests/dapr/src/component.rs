@@ -31,8 +31,17 @@ impl Components {
     ///
     /// What hinders it.
     pub fn new(scene: &Scene) -> anyhow::Result<Self> {
+        Self::of(scene, tools::components()?)
+    }
+
+    /// Prepares those of a program.
+    ///
+    /// # Errors
+    ///
+    /// What hinders it.
+    pub fn of(scene: &Scene, program: PathBuf) -> anyhow::Result<Self> {
         Ok(Self {
-            program: tools::components()?,
+            program,
             sockets: scene.folder("sockets")?,
             arguments: Vec::new(),
             metrics: ports::free()?,
@@ -103,7 +112,19 @@ impl Components {
     ///
     /// What hinders it.
     pub fn start(&self) -> anyhow::Result<Process> {
-        let mut process = Process::start(self.command(), &self.log)?;
+        self.start_as(Ok)
+    }
+
+    /// As [`start`](Self::start), with another command in place of the own one.
+    ///
+    /// # Errors
+    ///
+    /// As of [`start`](Self::start), and those of `change`.
+    pub fn start_as(
+        &self,
+        change: impl FnOnce(Command) -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Process> {
+        let mut process = Process::start(change(self.command())?, &self.log)?;
         let wanted = self.sockets.join(SOCKET);
         clock::until("the sockets of catena-dapr", PATIENCE, || {
             if let Some(status) = process.ended()? {

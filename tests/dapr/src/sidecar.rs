@@ -112,6 +112,12 @@ impl Sidecar {
         Grpc::connect(self.grpc)
     }
 
+    /// Where it speaks gRPC.
+    #[must_use]
+    pub fn grpc_port(&self) -> u16 {
+        self.grpc
+    }
+
     /// What it writes, in all its runs.
     #[must_use]
     pub fn log(&self) -> &Log {
@@ -124,7 +130,19 @@ impl Sidecar {
     ///
     /// That it does not.
     pub fn start(&self) -> anyhow::Result<Process> {
-        let mut process = self.launch()?;
+        self.start_as(Ok)
+    }
+
+    /// As [`start`](Self::start), with another command in place of the own one.
+    ///
+    /// # Errors
+    ///
+    /// As of [`start`](Self::start), and those of `change`.
+    pub fn start_as(
+        &self,
+        change: impl FnOnce(Command) -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Process> {
+        let mut process = Process::start(change(self.command())?, &self.log)?;
         self.wait_ready(&mut process)?;
         Ok(process)
     }
@@ -135,6 +153,10 @@ impl Sidecar {
     ///
     /// That it cannot be run.
     pub fn launch(&self) -> anyhow::Result<Process> {
+        Process::start(self.command(), &self.log)
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         let mut flag = |name: &str, value: &dyn ToString| {
             command.arg(format!("--{name}")).arg(value.to_string());
@@ -165,7 +187,7 @@ impl Sidecar {
         }
         command.env("DAPR_COMPONENTS_SOCKETS_FOLDER", &self.sockets);
         command.env("DAPR_HOST_IP", "127.0.0.1");
-        Process::start(command, &self.log)
+        command
     }
 
     /// Waits until it has loaded its components, asked its application what to subscribe to, and
