@@ -9,6 +9,7 @@
 )]
 
 mod finding;
+mod health;
 mod instances;
 mod outages;
 mod publishing;
