@@ -22,6 +22,7 @@ use crate::tools;
 pub struct Broker {
     program: PathBuf,
     documents: PathBuf,
+    settings: Vec<String>,
     log: Log,
     /// Where it speaks MQTT.
     pub port: u16,
@@ -56,6 +57,7 @@ impl Broker {
         let mut broker = Self {
             program: tools::broker()?,
             documents: PathBuf::new(),
+            settings: Vec::new(),
             log: scene.log("broker"),
             port: ports::free()?,
             tls_port: ports::free()?,
@@ -68,6 +70,13 @@ impl Broker {
         Ok(broker)
     }
 
+    /// With a setting in place of the default, such as `spec.catena.partitions=1`.
+    #[must_use]
+    pub fn with(mut self, setting: &str) -> Self {
+        self.settings.push(setting.to_owned());
+        self
+    }
+
     /// Starts it and waits until its ports are open.
     ///
     /// # Errors
@@ -77,6 +86,9 @@ impl Broker {
         let mut command = Command::new(&self.program);
         command.arg("run").arg("--config").arg(&self.documents);
         command.args(["--admin", "off", "--log", "info"]);
+        for setting in &self.settings {
+            command.arg("--set").arg(setting);
+        }
         let mut process = Process::start(command, &self.log)?;
         clock::until("the broker's open ports", PATIENCE, || {
             if let Some(status) = process.ended()? {

@@ -14,6 +14,7 @@ mod identities;
 mod mistakes;
 mod outages;
 mod pubsub;
+mod refusals;
 mod sample;
 mod setting;
 mod state;

@@ -31,7 +31,11 @@ impl<'a> Setting<'a> {
 
     /// Starts both, with the component `state` in the documents.
     pub(crate) fn of_state(scene: &'a Scene) -> anyhow::Result<Self> {
-        let broker = Broker::new(scene)?;
+        Self::of_state_with(scene, Broker::new(scene)?)
+    }
+
+    /// The same with a broker that has settings of its own.
+    pub(crate) fn of_state_with(scene: &'a Scene, broker: Broker) -> anyhow::Result<Self> {
         let components = Components::new(scene)?;
         let resources = state("state", broker.port).write(scene, "resources")?;
         Ok(Self {
