@@ -341,8 +341,8 @@ impl<C: Component> Instances<C> {
         })
     }
 
-    /// Closes what an Init replaces: in its slot, and what a resource that had another name has left
-    /// behind.
+    /// Closes what an Init replaces: in its slot, and what a resource that had another name has
+    /// left behind.
     async fn close_replaced(&self, slot: &Slot<C>, init: &Init, peer: &Peer) {
         let identity = C::identity(init);
         let is_same = |it: &Current<C>| identity.is_some() && it.identity == identity;

@@ -1,9 +1,9 @@
 //! Tells what happens to a connection; above all, that somebody else has its client ID.
 //!
-//! A broker that gives a client ID to another connection says so in a DISCONNECT. The SDK hears of it
-//! only if that has properties, else the connection just ends. So what is not told has to be guessed,
-//! and a guess must not blame a replica for a broker that is restarted: such a broker cannot be
-//! reached for a while, or has forgotten the session.
+//! A broker that gives a client ID to another connection says so in a DISCONNECT. The SDK hears of
+//! it only if that has properties, else the connection just ends. So what is not told has to be
+//! guessed, and a guess must not blame a replica for a broker that is restarted: such a broker
+//! cannot be reached for a while, or has forgotten the session.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use rumqttc::v5::mqttbytes::v5 as wire;
 use rumqttc::v5::{AsyncClient, EventLoop, MqttOptions, MqttState, Request};
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 
-use crate::builder::{Options, Password};
+use crate::builder::{Credentials, Options, Password};
 use crate::publish::whole_seconds;
 use crate::url::Scheme;
 
@@ -138,15 +138,7 @@ fn mqtt_options(options: &Options, clean_start: bool) -> io::Result<MqttOptions>
     }
     mqtt.set_connect_properties(properties);
     if let Some(credentials) = &options.credentials {
-        let password = match &credentials.password {
-            Password::Text(text) => text.clone(),
-            Password::File(path) => {
-                let text = String::from_utf8(content(path)?.into());
-                text.map_err(|_| unreadable(path, &io::ErrorKind::InvalidData.into()))?
-            }
-        };
-        let username = credentials.user.clone();
-        mqtt.set_credentials(username, password);
+        mqtt.set_credentials(credentials.user.as_str(), password(credentials)?);
     }
     if let Some((will, delay)) = &options.will {
         let packet = will.packet();
@@ -170,6 +162,16 @@ fn mqtt_options(options: &Options, clean_start: bool) -> io::Result<MqttOptions>
         mqtt.set_last_will(will);
     }
     Ok(mqtt)
+}
+
+fn password(credentials: &Credentials) -> io::Result<String> {
+    match &credentials.password {
+        Password::Text(text) => Ok(text.clone()),
+        Password::File(path) => {
+            let text = String::from_utf8(content(path)?.into());
+            text.map_err(|_| unreadable(path, &io::ErrorKind::InvalidData.into()))
+        }
+    }
 }
 
 /// The content of a file, without the line end that editors leave.

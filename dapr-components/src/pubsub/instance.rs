@@ -62,8 +62,8 @@ const SUBSCRIPTIONS_WITHIN: Duration = Duration::from_secs(2);
 const PACKET_BYTES_MAX: u32 = 8 * 1024 * 1024;
 
 /// What replicas do that take one another's client ID.
-const REMEDY: &str = "give each replica its own, such as clientId \"{podName}\" or \"{uuid}\", with \
-                      shareGroup to compete for messages";
+const REMEDY: &str = "give each replica its own, such as clientId \"{podName}\" or \"{uuid}\", \
+                      with shareGroup to compete for messages";
 
 /// How long messages of an earlier session wait for a stream after the latest one was opened.
 const CLAIM_WITHIN: Duration = Duration::from_secs(60);

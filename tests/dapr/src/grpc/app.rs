@@ -1,5 +1,5 @@
-//! An application that a sidecar calls by gRPC: it subscribes, keeps what it gets, and answers as it
-//! is told.
+//! An application that a sidecar calls by gRPC: it subscribes, keeps what it gets, and answers as
+//! it is told.
 
 use std::fmt;
 use std::net::{Ipv4Addr, TcpListener};

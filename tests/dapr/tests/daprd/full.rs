@@ -1,5 +1,5 @@
-//! Disks that are full, and folders that cannot be had. What `catena-dapr` writes are its sockets, its
-//! log, and, if it is told to, what sidecars said at initialisation.
+//! Disks that are full, and folders that cannot be had. What `catena-dapr` writes are its sockets,
+//! its log, and, if it is told to, what sidecars said at initialisation.
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;

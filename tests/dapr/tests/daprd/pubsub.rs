@@ -238,8 +238,8 @@ fn a_wildcard_gives_the_real_topic() -> anyhow::Result<()> {
     })
 }
 
-/// A message that no sidecar can be given is dropped and counted, and the next one arrives. One that
-/// is larger still does not even come from the broker.
+/// A message that no sidecar can be given is dropped and counted, and the next one arrives. One
+/// that is larger still does not even come from the broker.
 #[test]
 fn a_message_that_is_too_large_hinders_no_other() -> anyhow::Result<()> {
     Scene::play(|scene| {
