@@ -178,3 +178,15 @@ fn keys_and_values_are_as_long_as_they_may_be() {
         "-ERR the key is too long|"
     );
 }
+
+#[test]
+fn a_value_is_not_longer_than_configured() {
+    let broker = Broker::start(&["spec.catena.limits.stateStore.valueBytes=1000"]);
+    let mut caller = Caller::new(&broker);
+    let (fits, long) = ("v".repeat(1_000), "v".repeat(1_001));
+    assert_eq!(caller.answer(&["SET", "k", &fits]), "+OK|");
+    let too_long = "-ERR the value is too long|";
+    assert_eq!(caller.answer(&["SET", "k", &long]), too_long);
+    let found = caller.say(&["GET", "k"]).payload;
+    assert_eq!(found.len(), "$1000\r\n\r\n".len() + 1_000, "as before");
+}

@@ -1,5 +1,4 @@
-//! Scans over the wire: pages of all partitions, patterns, tokens. Page sizes are tested with the
-//! store itself, over the wire they are fixed.
+//! Scans over the wire: pages of all partitions, patterns, tokens.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +45,7 @@ fn sorted(mut keys: Vec<Vec<u8>>) -> Vec<String> {
     keys.into_iter().map(text).collect()
 }
 
-/// Vectors 51 and 52 but for the size of pages, and patterns.
+/// Patterns, and what they match.
 #[test]
 fn a_scan_lists_what_matches() {
     let broker = Broker::start(&[]);
