@@ -29,8 +29,8 @@ pub(crate) enum Farewell {
 impl Client {
     /// Connects anew over `link`; an older connection is left to itself.
     pub(crate) fn connect(&mut self, scene: &mut Scene<'_>, link: LinkId, clean: bool) {
-        let clean = clean || self.is_blank;
         self.leave(scene);
+        let clean = clean || self.is_blank || self.is_unsure();
         self.link = Some(link);
         self.stage = Stage::Connecting;
         self.connect_sent = scene.now;
@@ -46,6 +46,7 @@ impl Client {
             self.session = Some(scene.model.begin_session(self.index));
         }
         self.is_blank = false;
+        self.is_unheard = false;
         let asked = self.asked_expiry();
         let (low, high) = self.expiry_bounds.unwrap_or((asked, asked));
         self.expiry_bounds = Some((low.min(asked), high.max(asked)));
@@ -56,6 +57,14 @@ impl Client {
         );
         self.will = self.make_will(scene);
         self.write_connect(scene);
+    }
+
+    /// Whether a session that is present next time may be another than the client remembers: the old
+    /// one may have ended, and a CONNECT whose answer was never read have begun a new one. Such a
+    /// client starts anew; it would send again what the new session knows nothing of.
+    fn is_unsure(&self) -> bool {
+        let may_end = |(low, _)| low < LASTING_SECONDS;
+        self.is_unheard && self.expiry_bounds.is_some_and(may_end)
     }
 
     /// The session expiry interval that the last CONNECT asked for, in seconds.
@@ -147,6 +156,7 @@ impl Client {
                 .trace
                 .line(scene.now, format_args!("client {} is off", self.index));
         }
+        self.is_unheard |= self.stage == Stage::Connecting;
         self.stage = Stage::Offline;
         self.link = None;
         self.will = None;
@@ -243,6 +253,7 @@ impl Client {
         let asked = self.asked_expiry();
         self.expiry_bounds = Some((asked, asked));
         self.stage = Stage::Connected;
+        self.is_unheard = false;
         let receive_maximum = connack.properties.receive_maximum;
         self.send_max = receive_maximum.map_or(IN_FLIGHT_MAX, |max| {
             usize::from(max.get()).min(IN_FLIGHT_MAX)

@@ -87,6 +87,8 @@ pub(crate) struct Client {
     pub(crate) paused_until: Moment,
     /// It has lost its memory: the next session has to be a new one.
     pub(crate) is_blank: bool,
+    /// A CONNECT since the last CONNACK was given up.
+    is_unheard: bool,
     /// What it wants to publish.
     pub(crate) backlog: VecDeque<Terms>,
     /// What it does with the state store, if it uses that.
@@ -136,6 +138,7 @@ impl Client {
             output: Vec::new(),
             paused_until: Moment::ZERO,
             is_blank: false,
+            is_unheard: false,
             backlog: VecDeque::new(),
             player: None,
             rng,
