@@ -59,9 +59,9 @@ impl Client {
         self.write_connect(scene);
     }
 
-    /// Whether a session that is present next time may be another than the client remembers: the old
-    /// one may have ended, and a CONNECT whose answer was never read have begun a new one. Such a
-    /// client starts anew; it would send again what the new session knows nothing of.
+    /// Whether a session that is present next time may be another than the client remembers: the
+    /// old one may have ended, and a CONNECT whose answer was never read have begun a new one. Such
+    /// a client starts anew; it would send again what the new session knows nothing of.
     fn is_unsure(&self) -> bool {
         let may_end = |(low, _)| low < LASTING_SECONDS;
         self.is_unheard && self.expiry_bounds.is_some_and(may_end)
