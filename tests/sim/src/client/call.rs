@@ -5,9 +5,9 @@ use catena_mqtt::{Publish, Qos, SubscriptionOptions};
 use catena_rpc::topics;
 use catena_types::Moment;
 
-use super::{Client, Outgoing, Scene, Stage};
+use super::{Client, Scene, Stage};
 use crate::invariants::Verdict;
-use crate::model::{Message, Origin, RequestNumber, Terms};
+use crate::model::{RequestNumber, Terms};
 use crate::store::{Player, Response, payload, properties};
 use crate::time::EPOCH_MS;
 use crate::violation::Violation;
@@ -70,26 +70,7 @@ impl Client {
             size: call.payload.len(),
             expiry_seconds: None,
         };
-        let message = scene.model.add_message(Message {
-            terms: terms.clone(),
-            origin: Origin::Published,
-            client: self.index,
-            session: self.session.unwrap_or_default(),
-            sent: scene.now,
-            transmissions: 0,
-            acked: None,
-            is_refused: false,
-            is_forgotten: false,
-        });
-        let outgoing = Outgoing {
-            packet_id: self.new_packet_id(),
-            message,
-            terms,
-            is_released: false,
-            call: Some(call),
-        };
-        self.write_publish(scene, &outgoing, false);
-        self.outgoing.push(outgoing);
+        self.publish(scene, terms, Some(call));
     }
 
     /// Whether a topic is where its responses go.

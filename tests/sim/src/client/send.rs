@@ -5,6 +5,7 @@ use catena_mqtt::{
 };
 use catena_types::Moment;
 
+use super::call::Call;
 use super::connect::encode;
 use super::{Client, Outgoing, Scene, Stage};
 use crate::invariants::Verdict;
@@ -22,12 +23,13 @@ impl Client {
                 return;
             }
             if let Some(terms) = self.backlog.pop_front() {
-                self.publish(scene, terms);
+                self.publish(scene, terms, None);
             }
         }
     }
 
-    fn publish(&mut self, scene: &mut Scene<'_>, terms: Terms) {
+    /// Publishes a message; one at QoS 1 or 2 may be a call of the state store.
+    pub(super) fn publish(&mut self, scene: &mut Scene<'_>, terms: Terms, call: Option<Call>) {
         let message = scene.model.add_message(Message {
             terms: terms.clone(),
             origin: Origin::Published,
@@ -48,7 +50,7 @@ impl Client {
             message,
             terms,
             is_released: false,
-            call: None,
+            call,
         };
         self.write_publish(scene, &outgoing, false);
         if packet_id != 0 {
