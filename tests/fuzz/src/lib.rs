@@ -4,6 +4,7 @@
 pub mod connection;
 pub mod decode_v3;
 pub mod decode_v5;
+pub mod requests;
 pub mod resp3;
 pub mod roundtrip;
 pub mod statestore;
