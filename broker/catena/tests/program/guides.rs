@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::tempdir;
 
 /// Stands in for a reader: a broker goes to the background until its page ends, whoever waits for
-/// messages is sent one, and passwords come from a pipe.
+/// messages or changes is sent one, and passwords come from a pipe.
 const READER: &str = r#"
 set -eu
 catena() {
@@ -40,6 +40,19 @@ catena() {
             if [[ " $* " == *' --cafile '* ]]; then port=$TLS_PORT; fi
             "$CATENA" pub -p "$port" "$@"
             ;;
+        state)
+            local verb=$1
+            shift
+            if [[ $verb != watch ]]; then "$CATENA" state "$verb" -p "$PORT" "$@"; return; fi
+            "$CATENA" state watch -p "$PORT" "$@" >changes &
+            heard=$!
+            for turn in {1..200}; do
+                if [[ -s changes ]]; then break; fi
+                "$CATENA" state set -p "$PORT" "$1" "$turn"
+            done
+            kill "$heard"
+            [[ -s changes ]]
+            ;;
         passwd)
             if [[ " $* " == *' -b '* ]]; then "$CATENA" passwd "$@"
             else echo secret | "$CATENA" passwd --stdin "$@"; fi
@@ -69,7 +82,8 @@ fn tls() {
 
 #[test]
 fn the_tour_of_the_readme() {
-    follow("README.md", &["./tests/run", "cargo run"]);
+    // The sample has tests of its own, in `tests/dapr`.
+    follow("README.md", &["./tests/run", "cargo run", "samples/dapr"]);
 }
 
 /// Runs the blocks of a page in order, in an empty folder. Blocks with one of these words are left
