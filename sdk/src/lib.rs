@@ -8,7 +8,8 @@
 //! What it never does: grow without a limit, lose what the broker has acknowledged, acknowledge out
 //! of order, or panic.
 //!
-//! This program is [`samples/hello`], and runs against a broker that `catena run` has started:
+//! This program is [`samples/hello`], and runs as it stands here against a broker that `catena run`
+//! has started:
 //!
 //! ```no_run
 //! use catena_sdk::Client;
@@ -48,7 +49,8 @@
 //! # Where to start reading
 //!
 //! [`Client`] is the way in, [`Builder`] has the options, [`Error`] tells what to do when something
-//! fails. [`Requester`] waits for responses; [`StateStore`], [`Lock`] and [`LeaderElection`] build
+//! fails. [`Requester`] sends requests and waits for their responses,
+//! [`Client::requests`] answers them; [`StateStore`], [`Lock`] and [`LeaderElection`] build
 //! on the broker's key-value store. Inside, `session` is the bookkeeping, `connection` is
 //! `rumqttc`, and `driver` the task that joins them.
 
@@ -90,7 +92,7 @@ pub use messages::Messages;
 pub use publish::{Pending, Properties, Publish, Published};
 pub use qos::Qos;
 pub use reason::Reason;
-pub use rpc::Requester;
+pub use rpc::{Request, Requester, Requests};
 pub use store::{
     Change, Condition, Delete, Entry, Group, GroupOutcome, Keys, Observer, Set, StateStore,
     TimeToLive, Version, Written,

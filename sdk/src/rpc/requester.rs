@@ -13,8 +13,7 @@ use crate::{Client, Error, Message, Messages, Publish, Reason, Subscribe, random
 /// Sends requests and waits for their responses. Cloning is cheap; all clones share one
 /// subscription to the topic of responses.
 ///
-/// The other side subscribes to the topic of requests, and answers each with
-/// [`Message::response`].
+/// The other side takes [requests](Client::requests), and [replies](crate::Request::reply) to each.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -24,10 +23,10 @@ use crate::{Client, Error, Message, Messages, Publish, Reason, Subscribe, random
 /// use std::time::Duration;
 /// use catena_sdk::Requester;
 ///
-/// let mut requests = client.subscribe("plant/line-1/start").await?;
+/// let mut requests = client.requests("plant/line-1/start").await?;
 /// let answering = async {
 ///     let request = requests.next().await.ok_or("the client has ended")?;
-///     client.publish(request.response("started")?).await?;
+///     request.reply("started").await?;
 ///     Ok::<_, Box<dyn std::error::Error>>(())
 /// };
 ///
