@@ -107,8 +107,8 @@ grep -h "^counter:" "$work/counter.log"
 echo "order 7, as the kitchen keeps it: $(curl -sS "$state/order-7")"
 
 if [[ ${1:-} == --stay ]]; then
+    trap 'exit 0' HUP INT TERM
     echo "all of it runs until Ctrl-C, with the broker at port $broker. Logs: $work. Try:"
     echo "  curl $state/order-7"
-    trap 'exit 0' HUP INT TERM
     wait
 fi
