@@ -60,6 +60,13 @@ async fn requests_whose_answer_is_lost_are_done_once() -> anyhow::Result<()> {
     world.proxy.lose_next_answer();
     let set = store.set(key(), b"a".into(), PATIENCE, None, fresh).await?;
     ensure!(set.response, "sent again, it would meet its own key");
+    let same = SetOptions {
+        set_condition: SetCondition::OnlyIfEqualOrDoesNotExist,
+        ..plain()
+    };
+    world.proxy.lose_next_answer();
+    let set = store.set(key(), b"a".into(), PATIENCE, None, same).await?;
+    ensure!(set.response, "it has that very value");
     world.proxy.lose_next_answer();
     let read = store.get(key(), PATIENCE).await?;
     ensure!(read.response.as_deref() == Some(&b"a"[..]) && read.version == set.version);
@@ -84,7 +91,7 @@ async fn requests_whose_answer_is_lost_are_done_once() -> anyhow::Result<()> {
     ensure!(refused.is_err_and(|error| error.to_string().contains("token is required")));
     world.proxy.lose_next_answer();
     ensure!(store.del(key(), set.version, PATIENCE).await?.response == 1);
-    world.end(6).await
+    world.end(7).await
 }
 
 #[tokio::test]
@@ -111,8 +118,9 @@ async fn an_observation_ends_with_the_connection_and_can_be_made_again() -> anyh
         .await?
         .expect("one");
     ensure!(notification.operation == Operation::Set(b"b".into()));
+    world.proxy.lose_next_answer();
     ensure!(store.unobserve(key(), PATIENCE).await?.response);
-    world.end(0).await
+    world.end(1).await
 }
 
 #[tokio::test]
@@ -169,6 +177,36 @@ async fn a_lease_is_acquired_renewed_and_released_over_cuts() -> anyhow::Result<
     ours.release(PATIENCE).await?;
     theirs.acquire(LONG, PATIENCE, None).await?;
     ensure!(theirs.get_holder(PATIENCE).await?.as_deref() == Some(&b"st"[..]));
+    world.end(3).await
+}
+
+#[tokio::test]
+async fn a_leader_that_was_cut_off_cannot_write_after_its_successor() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let (store, key) = (&world.cut.store, || b"decision".to_vec());
+    let ours = lease::Client::new(store.clone(), b"leader".into(), b"cut".into())?;
+    let theirs = lease::Client::new(world.steady.store.clone(), b"leader".into(), b"st".into())?;
+    world.proxy.lose_next_answer();
+    let token = Some(ours.acquire(LONG, PATIENCE, None).await?);
+    world.proxy.lose_next_answer();
+    let led = store
+        .set(key(), b"ours".into(), PATIENCE, token.clone(), plain())
+        .await?;
+    ensure!(led.response);
+    ours.release(PATIENCE).await?;
+    let newer = Some(theirs.acquire(LONG, PATIENCE, None).await?);
+    world
+        .steady
+        .store
+        .set(key(), b"theirs".into(), PATIENCE, newer, plain())
+        .await?;
+    world.proxy.lose_next_answer();
+    let late = store
+        .set(key(), b"late".into(), PATIENCE, token, plain())
+        .await;
+    ensure!(late.is_err_and(|error| error.to_string().contains("lower version")));
+    let decision = store.get(key(), PATIENCE).await?.response;
+    ensure!(decision.as_deref() == Some(&b"theirs"[..]));
     world.end(3).await
 }
 
