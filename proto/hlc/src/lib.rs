@@ -19,6 +19,7 @@
 //! ```
 
 mod clock;
+mod digits;
 mod stamp;
 mod text;
 mod version;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::digits::{eight, leading};
 use crate::{Millis, NODE_BYTES_MAX, Stamp};
 
 /// A text that is no stamp.
@@ -15,75 +16,99 @@ impl<'a> Stamp<'a> {
     /// # Errors
     /// [`Malformed`] unless there are exactly three parts, two numbers and a node.
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
-        let (wall, rest) = number(text)?;
-        let (counter, node) = number(rest)?;
-        if node.is_empty() || node.len() > NODE_BYTES_MAX || node.as_bytes().contains(&b':') {
-            return Err(Malformed);
-        }
-        Ok(Self {
-            wall: Millis::new(wall),
-            counter,
-            node,
-        })
+        Self::parse_bytes(text.as_bytes())
     }
+
+    /// As [`Stamp::parse`], of bytes that need not be UTF-8: only the node is looked at for that.
+    ///
+    /// # Errors
+    /// As [`Stamp::parse`], and [`Malformed`] also if the node is no UTF-8.
+    pub fn parse_bytes(text: &'a [u8]) -> Result<Self, Malformed> {
+        let (nameless, node) = parts(text)?;
+        let node = str::from_utf8(node).map_err(|_| Malformed)?;
+        Ok(Self { node, ..nameless })
+    }
+
+    /// As [`Stamp::parse_bytes`], but with an empty node in place of the one that has to be there:
+    /// for a [`Clock`](crate::Clock), which looks at no node.
+    ///
+    /// # Errors
+    /// As [`Stamp::parse`].
+    pub fn parse_nameless(text: &[u8]) -> Result<Stamp<'static>, Malformed> {
+        parts(text).map(|(nameless, _)| nameless)
+    }
+}
+
+/// The numbers of a stamp, and its node.
+#[inline]
+fn parts(text: &[u8]) -> Result<(Stamp<'static>, &[u8]), Malformed> {
+    let (wall, rest) = number(text)?;
+    let (counter, node) = number(rest)?;
+    // To look at all of its bytes is faster than to stop at one.
+    let has_colon = node
+        .iter()
+        .fold(false, |found, byte| found | (*byte == b':'));
+    if node.is_empty() || node.len() > NODE_BYTES_MAX || has_colon {
+        return Err(Malformed);
+    }
+    let nameless = Stamp {
+        wall: Millis::new(wall),
+        counter,
+        node: "",
+    };
+    Ok((nameless, node))
 }
 
 /// The number before the first colon, without a sign, and what stands behind the colon. Every
 /// write of the state store reads two of them.
-#[inline]
-fn number(text: &str) -> Result<(u64, &str), Malformed> {
-    let (mut number, mut read) = (0_u64, 0);
-    for byte in text.bytes() {
-        let digit = match byte {
-            b'0'..=b'9' => u64::from(byte - b'0'),
-            b':' => break,
-            _ => return Err(Malformed),
-        };
-        number = if read < DIGITS_THAT_FIT {
-            number * 10 + digit
-        } else {
-            let tenfold = number.checked_mul(10).ok_or(Malformed)?;
-            tenfold.checked_add(digit).ok_or(Malformed)?
-        };
-        read += 1;
+fn number(text: &[u8]) -> Result<(u64, &[u8]), Malformed> {
+    let (mut number, mut rest) = (0_u64, text);
+    loop {
+        let run = leading(rest);
+        let shifted = number.checked_mul(run.scale()).ok_or(Malformed)?;
+        number = shifted.checked_add(run.number).ok_or(Malformed)?;
+        rest = rest.get(run.count..).unwrap_or_default();
+        if run.count < 8 {
+            break;
+        }
     }
-    match text.get(read..).and_then(|rest| rest.strip_prefix(':')) {
-        Some(rest) if read > 0 => Ok((number, rest)),
-        Some(_) | None => Err(Malformed),
+    match rest {
+        [b':', after @ ..] if rest.len() < text.len() => Ok((number, after)),
+        _ => Err(Malformed),
     }
 }
-
-/// So many digits are below 2^64, whichever they are.
-const DIGITS_THAT_FIT: usize = 19;
 
 impl Stamp<'_> {
     /// Appends the text form: what `Display` gives, without its machinery.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_padded(self.wall.number(), 15, out);
+        write_padded::<15>(self.wall.number(), out);
         out.push(b':');
-        write_padded(self.counter, 5, out);
+        write_padded::<5>(self.counter, out);
         out.push(b':');
         out.extend_from_slice(self.node.as_bytes());
     }
 }
 
-/// Appends a decimal of at least `width` digits, at most 20. Two digits a step: there are twenty
-/// of them in every response of the state store.
-fn write_padded(mut number: u64, width: usize, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    while number > 0 {
-        let pair = number % 100;
-        number /= 100;
-        first -= 2;
-        digits[first] = b'0' + (pair / 10) as u8;
-        digits[first + 1] = b'0' + (pair % 10) as u8;
+/// Appends a decimal of at least `WIDTH` digits, at most 16.
+#[inline]
+fn write_padded<const WIDTH: usize>(number: u64, out: &mut Vec<u8>) {
+    if number >= 10_u64.pow(WIDTH as u32) {
+        // Wider than any of ours.
+        return out.extend_from_slice(number.to_string().as_bytes());
     }
-    if digits.get(first) == Some(&b'0') {
-        first += 1;
+    let mut digits = [b'0'; 16];
+    let (left, right) = digits.split_at_mut(8);
+    if WIDTH > 8 {
+        left.copy_from_slice(&eight(number / EIGHT_DIGITS));
     }
-    out.extend_from_slice(&digits[first.min(digits.len() - width)..]);
+    right.copy_from_slice(&eight(number % EIGHT_DIGITS));
+    if let Some(last) = digits.last_chunk::<WIDTH>() {
+        out.extend_from_slice(last);
+    }
 }
+
+/// The first number of nine digits.
+const EIGHT_DIGITS: u64 = 100_000_000;
 
 impl fmt::Display for Stamp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,6 +163,8 @@ mod tests {
             "abc",
         ] {
             assert_eq!(Stamp::parse(text), Err(Malformed), "{text}");
+            let nameless = Stamp::parse_nameless(text.as_bytes());
+            assert_eq!(nameless, Err(Malformed), "{text}");
         }
         let long = format!("1:0:{}", "n".repeat(NODE_BYTES_MAX + 1));
         assert_eq!(Stamp::parse(&long), Err(Malformed));
@@ -154,6 +181,8 @@ mod tests {
             let stamp = Stamp { wall: Millis::new(wall), counter, node: &node };
             let text = stamp.to_string();
             prop_assert_eq!(Stamp::parse(&text), Ok(stamp));
+            let nameless = Stamp { node: "", ..stamp };
+            prop_assert_eq!(Stamp::parse_nameless(text.as_bytes()), Ok(nameless));
         }
 
         #[test]
