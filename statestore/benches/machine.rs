@@ -178,7 +178,7 @@ impl Bench {
 
     fn write(&mut self, write: Write<'_>) {
         let request = Request {
-            timestamp: Some("001696374425000:00000:b69e387f-91f5-4a9c-afd9-7453718aab45"),
+            timestamp: Some(b"001696374425000:00000:b69e387f-91f5-4a9c-afd9-7453718aab45"),
             ..Request::new(Client::new(1), Command::Write(write))
         };
         self.apply(&request);
@@ -198,7 +198,7 @@ impl Bench {
             lifetime,
         });
         let request = Request {
-            timestamp: Some("001696374425000:00000:b69e387f-91f5-4a9c-afd9-7453718aab45"),
+            timestamp: Some(b"001696374425000:00000:b69e387f-91f5-4a9c-afd9-7453718aab45"),
             identity: Some(identity),
             ..Request::new(Client::new(1), Command::Write(set))
         };

@@ -20,7 +20,7 @@
 //!
 //! let command = Command::parse(b"*3\r\n$3\r\nSET\r\n$2\r\nk1\r\n$3\r\nabc\r\n")?;
 //! let mut request = Request::new(Client::new(1), command);
-//! request.timestamp = Some("1696374425000:0:c1");
+//! request.timestamp = Some(b"1696374425000:0:c1");
 //! let answer = store.apply(now, &request, &mut reply, &mut out)?;
 //! assert_eq!(Reply::parse(&reply)?, Reply::Ok);
 //! assert!(answer.version.is_some());

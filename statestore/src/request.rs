@@ -1,6 +1,6 @@
 //! What the machine is asked, by whom and when.
 
-use catena_hlc::{DRIFT_MAX, Millis, Stamp, Version};
+use catena_hlc::{DRIFT_MAX, Malformed, Millis, Stamp, Version};
 use catena_store::{Command, Refusal, Write};
 use catena_types::Moment;
 
@@ -37,9 +37,9 @@ pub struct Request<'a> {
     /// What is asked.
     pub command: Command<'a>,
     /// `__ts` as it came.
-    pub timestamp: Option<&'a str>,
+    pub timestamp: Option<&'a [u8]>,
     /// `__ft` as it came.
-    pub fencing_token: Option<&'a str>,
+    pub fencing_token: Option<&'a [u8]>,
     /// Whether what is set is to be kept on disk.
     pub persist: bool,
     /// What the request can be recognised by if it comes again; absent: it is applied again.
@@ -69,8 +69,8 @@ pub struct Answer {
 /// The headers of a request that is not refused because of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stamps<'a> {
-    /// The client's time, if the command takes note of it.
-    pub(crate) timestamp: Option<Stamp<'a>>,
+    /// The client's time without its node, if the command takes note of it.
+    pub(crate) timestamp: Option<Stamp<'static>>,
     /// The fencing token.
     pub(crate) token: Option<Stamp<'a>>,
 }
@@ -111,10 +111,12 @@ impl<'a> Request<'a> {
         let mut stamps = Stamps::default();
         if gives_version {
             let text = self.timestamp.ok_or(Refusal::TimestampMissing)?;
-            stamps.timestamp = Some(parse(text, wall, Refusal::TimestampAhead)?);
+            let stamp = checked(Stamp::parse_nameless(text), wall, Refusal::TimestampAhead)?;
+            stamps.timestamp = Some(stamp);
         }
         if let Some(text) = self.fencing_token.filter(|_| is_write) {
-            stamps.token = Some(parse(text, wall, Refusal::FenceAhead)?);
+            let stamp = checked(Stamp::parse_bytes(text), wall, Refusal::FenceAhead)?;
+            stamps.token = Some(stamp);
         }
         Ok(stamps)
     }
@@ -128,8 +130,12 @@ fn gives_version(write: &Write<'_>) -> bool {
     }
 }
 
-fn parse(text: &str, wall: Millis, ahead: Refusal) -> Result<Stamp<'_>, Refusal> {
-    let stamp = Stamp::parse(text).map_err(|_| Refusal::TimestampMalformed)?;
+fn checked<'a>(
+    stamp: Result<Stamp<'a>, Malformed>,
+    wall: Millis,
+    ahead: Refusal,
+) -> Result<Stamp<'a>, Refusal> {
+    let stamp = stamp.map_err(|_| Refusal::TimestampMalformed)?;
     if stamp.is_ahead(wall, DRIFT_MAX) {
         return Err(ahead);
     }

@@ -54,9 +54,9 @@ pub const PERSIST: &str = "true";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RequestHeaders<'a> {
     /// The client's time, a stamp in text form.
-    pub timestamp: Option<&'a str>,
+    pub timestamp: Option<&'a [u8]>,
     /// The fencing token, a stamp in text form.
-    pub fencing_token: Option<&'a str>,
+    pub fencing_token: Option<&'a [u8]>,
     /// Whether the entry is to be kept on disk.
     pub persist: bool,
     /// The version of the protocol.
@@ -65,28 +65,27 @@ pub struct RequestHeaders<'a> {
 
 impl<'a> RequestHeaders<'a> {
     /// Picks out of user properties what is known, in any order. The first of a name counts. Names
-    /// and values are the bytes of UTF-8 text: only values that are asked for are looked at again.
+    /// and values are the bytes of UTF-8 text, which is not looked at again.
     #[inline]
     pub fn read(properties: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         let mut headers = Self::default();
-        let mut persistence = None;
+        let (mut persistence, mut version) = (None, None);
         for (name, value) in properties {
             let known = if name == names::TIMESTAMP.as_bytes() {
                 &mut headers.timestamp
             } else if name == names::FENCING_TOKEN.as_bytes() {
                 &mut headers.fencing_token
             } else if name == names::PROTOCOL_VERSION.as_bytes() {
-                &mut headers.version
+                &mut version
             } else if name == names::PERSISTENCE.as_bytes() {
                 &mut persistence
             } else {
                 continue;
             };
-            if known.is_none() {
-                *known = str::from_utf8(value).ok();
-            }
+            known.get_or_insert(value);
         }
-        headers.persist = persistence == Some(PERSIST);
+        headers.persist = persistence == Some(PERSIST.as_bytes());
+        headers.version = version.and_then(|version| str::from_utf8(version).ok());
         headers
     }
 
@@ -166,8 +165,8 @@ mod tests {
             ("__ts", "3:0:c"),
             ("color", "blue"),
         ]);
-        assert_eq!(headers.timestamp, Some("2:0:b"));
-        assert_eq!(headers.fencing_token, Some("1:0:a"));
+        assert_eq!(headers.timestamp, Some(b"2:0:b".as_slice()));
+        assert_eq!(headers.fencing_token, Some(b"1:0:a".as_slice()));
         assert!(headers.persist && headers.is_version_supported());
         assert!(!read(&[("aio-persistence", "false")]).persist);
         let twice = [("aio-persistence", ""), ("aio-persistence", "true")];

@@ -14,7 +14,7 @@
 //!     (b"color", b"blue"),
 //! ];
 //! let headers = RequestHeaders::read(properties);
-//! assert_eq!(headers.timestamp, Some("001696374425000:00000:c1"));
+//! assert_eq!(headers.timestamp, Some(b"001696374425000:00000:c1".as_slice()));
 //! assert!(headers.is_version_supported());
 //!
 //! let mut topic = String::new();

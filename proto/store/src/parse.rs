@@ -250,7 +250,6 @@ fn lifetime(text: &[u8]) -> Result<Lifetime, Refusal> {
 
 /// A version that this store can have given.
 fn version(text: &[u8]) -> Result<Version, Refusal> {
-    let text = str::from_utf8(text).map_err(|_| Refusal::Syntax)?;
-    let stamp = Stamp::parse(text).map_err(|_| Refusal::Syntax)?;
+    let stamp = Stamp::parse_bytes(text).map_err(|_| Refusal::Syntax)?;
     Version::of_stamp(&stamp, NODE).ok_or(Refusal::Syntax)
 }

@@ -175,8 +175,7 @@ fn result<'a>(reader: &mut Reader<'a>) -> Result<(Reply<'a>, Option<Version>), M
     let version = match reader.item()? {
         Item::Null => None,
         Item::Bytes(text) => {
-            let text = str::from_utf8(text).map_err(|_| Malformed)?;
-            let stamp = Stamp::parse(text).map_err(|_| Malformed)?;
+            let stamp = Stamp::parse_bytes(text).map_err(|_| Malformed)?;
             Some(Version::of_stamp(&stamp, NODE).ok_or(Malformed)?)
         }
         _ => return Err(Malformed),

@@ -24,7 +24,7 @@ impl Harness {
         let payload = payload(elements);
         let stamp = self.stamp(0);
         let request = Request {
-            timestamp: Some(&stamp),
+            timestamp: Some(stamp.as_bytes()),
             identity: Some(identity),
             ..Request::new(client, Command::parse(&payload).unwrap())
         };

@@ -72,7 +72,7 @@ fn a_tick_removes_a_bounded_number() {
         let key = number.to_string();
         let set = payload(&["SET", &key, "v", "PX", "10"]);
         let command = Command::parse(&set).unwrap();
-        let timestamp = Some(stamp.as_str());
+        let timestamp = Some(stamp.as_bytes());
         let request = Request {
             timestamp,
             ..Request::new(Client::new(1), command)

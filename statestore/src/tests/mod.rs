@@ -96,8 +96,8 @@ impl Harness {
             }
         };
         let request = Request {
-            timestamp,
-            fencing_token,
+            timestamp: timestamp.map(str::as_bytes),
+            fencing_token: fencing_token.map(str::as_bytes),
             ..Request::new(Client::new(client), command)
         };
         self.request(&request)

@@ -194,7 +194,7 @@ fn the_wish_to_be_kept_on_disk_follows_the_latest_write() {
     for persist in [true, false, true] {
         let set = payload(&["SET", "k", "v"]);
         let request = Request {
-            timestamp: Some(&stamp),
+            timestamp: Some(stamp.as_bytes()),
             persist,
             ..Request::new(Client::new(1), Command::parse(&set).unwrap())
         };

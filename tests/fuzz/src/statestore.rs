@@ -70,8 +70,8 @@ fn request(store: &mut StateStore, now: Now, selector: u8, payload: &[u8]) {
         again: true,
     };
     let request = Request {
-        timestamp: (selector & 64 == 0).then_some(&stamp),
-        fencing_token: (selector & 16 != 0).then_some(&stamp),
+        timestamp: (selector & 64 == 0).then_some(stamp.as_bytes()),
+        fencing_token: (selector & 16 != 0).then_some(stamp.as_bytes()),
         identity: (selector & 32 != 0).then_some(identity),
         ..Request::new(Client::new(u64::from(selector & 3)), command)
     };

@@ -20,9 +20,9 @@ pub struct StoreRequest<'a> {
     /// What is asked, or why it is refused.
     pub command: Result<Command<'a>, Refusal>,
     /// `__ts` as it came.
-    pub timestamp: Option<&'a str>,
+    pub timestamp: Option<&'a [u8]>,
     /// `__ft` as it came.
-    pub fencing_token: Option<&'a str>,
+    pub fencing_token: Option<&'a [u8]>,
     /// Whether what is set is to be kept on disk.
     pub persist: bool,
     /// `__protVer`, if it is one that we do not speak: then nothing is carried out.

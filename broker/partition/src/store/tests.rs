@@ -32,7 +32,7 @@ fn ask(bench: &mut Bench, generation: u32, correlation: &str, words: &[&str]) ->
         attachment,
         client_id: Some(Arc::from("c1")),
         command: Command::parse(&payload),
-        timestamp: Some(STAMP),
+        timestamp: Some(STAMP.as_bytes()),
         fencing_token: None,
         persist: false,
         unsupported_version: None,

@@ -28,7 +28,7 @@ struct OwnedStore {
     session: SessionId,
     attachment: Attachment,
     payload: Vec<u8>,
-    timestamp: Option<String>,
+    timestamp: Option<Vec<u8>>,
 }
 
 impl HeldRequest {
@@ -48,7 +48,7 @@ impl HeldRequest {
             session: request.session,
             attachment: request.attachment,
             payload,
-            timestamp: request.timestamp.map(str::to_owned),
+            timestamp: request.timestamp.map(<[u8]>::to_vec),
         }));
         Self { number, what }
     }
