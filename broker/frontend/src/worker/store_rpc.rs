@@ -266,7 +266,10 @@ fn one_place<'r>(command: &Command<'r>) -> Result<Option<&'r [u8]>, Refusal> {
     let (mut first, mut spread) = (None, false);
     command.keys(|key, _| {
         let text = placement_text(key);
-        spread |= *first.get_or_insert(text) != text;
+        match first {
+            None => first = Some(text),
+            Some(first) => spread |= first != text,
+        }
     });
     if spread {
         Err(Refusal::GroupSpread)
