@@ -95,7 +95,7 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Stores a message that nobody refers to yet.
+    /// Stores a message with one reference, which is the caller's.
     pub(crate) fn store(&mut self, publish: &Publish<'_>, order: Order) -> MessageIndex {
         let properties_len: usize = publish.properties.iter().map(|part| part.len()).sum();
         self.insert(Message {
@@ -104,7 +104,7 @@ impl Messages {
             expires: order.expires,
             topic: order.topic,
             set: order.set,
-            references: 0,
+            references: 1,
             properties_len: properties_len as u32,
             qos: publish.qos,
             retain: publish.retain,
@@ -121,8 +121,8 @@ impl Messages {
         self.slab.at(index)
     }
 
-    /// Adds references.
-    pub(crate) fn refer(&mut self, index: MessageIndex, count: u32) -> Result<(), Fault> {
+    /// Adds a reference.
+    pub(crate) fn refer(&mut self, index: MessageIndex) -> Result<(), Fault> {
         let message = self.slab.at_mut(index);
         invariant!(
             message.is_some(),
@@ -130,13 +130,14 @@ impl Messages {
             index = index
         );
         if let Some(message) = message {
-            message.references += count;
+            message.references += 1;
         }
         Ok(())
     }
 
-    /// Takes one reference back. The message comes out if it was the last.
-    pub(crate) fn release(&mut self, index: MessageIndex) -> Result<Option<Message>, Fault> {
+    /// Takes one reference back, the last one with the message. Then what the message referred to
+    /// comes out.
+    pub(crate) fn release(&mut self, index: MessageIndex) -> Result<Option<Referred>, Fault> {
         let Some(message) = self.slab.at_mut(index) else {
             return Err(Fault::new(
                 "a released message is stored",
@@ -152,11 +153,13 @@ impl Messages {
         if message.references > 0 {
             return Ok(None);
         }
-        let message = self.slab.remove(index);
-        if let Some(message) = &message {
-            self.bytes -= message.body_bytes() + MESSAGE_BYTES;
-        }
-        Ok(message)
+        self.bytes -= message.body_bytes() + MESSAGE_BYTES;
+        let referred = Referred {
+            topic: message.topic,
+            set: message.set,
+        };
+        self.slab.remove(index);
+        Ok(Some(referred))
     }
 
     /// Bytes by the partition's accounting.
@@ -173,6 +176,15 @@ impl Messages {
     pub(super) fn iter(&self) -> impl Iterator<Item = (MessageIndex, &Message)> {
         self.slab.iter()
     }
+}
+
+/// What a message refers to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Referred {
+    /// Its topic.
+    pub(crate) topic: u32,
+    /// Its recipients.
+    pub(crate) set: u32,
 }
 
 /// Where a message stands in the order of things.

@@ -37,6 +37,7 @@ pub(crate) struct Topic {
 
 impl Topic {
     /// Nothing needs it.
+    #[inline]
     pub(crate) fn is_idle(&self) -> bool {
         self.set == NONE && self.retained.is_none() && self.references == 0
     }
@@ -129,11 +130,24 @@ impl Names {
         self.slab.at_mut(index)
     }
 
+    /// Takes one reference to the topic at `index` back.
+    pub(crate) fn release(&mut self, index: TopicIndex) {
+        if let Some(topic) = self.slab.at_mut(index) {
+            topic.references = topic.references.saturating_sub(1);
+            if topic.is_idle() {
+                self.remove(index);
+            }
+        }
+    }
+
     /// Drops the topic at `index` if nothing needs it.
     pub(crate) fn remove_if_idle(&mut self, index: TopicIndex) {
-        if !self.slab.at(index).is_some_and(Topic::is_idle) {
-            return;
+        if self.slab.at(index).is_some_and(Topic::is_idle) {
+            self.remove(index);
         }
+    }
+
+    fn remove(&mut self, index: TopicIndex) {
         let Some(topic) = self.slab.remove(index) else {
             return;
         };

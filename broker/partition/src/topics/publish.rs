@@ -235,26 +235,23 @@ impl Topics {
         publish: &Publish<'_>,
         stored: &mut Option<MessageIndex>,
     ) -> Result<MessageIndex, Fault> {
-        let message = match *stored {
-            Some(message) => message,
-            None => {
-                let expires = expiry(publish, context.time).unwrap_or(Moment::NEVER);
-                let order = Order {
-                    stamp: context.stamp,
-                    expires,
-                    topic,
-                    set,
-                };
-                let message = self.messages.store(publish, order);
-                self.sets.refer(set);
-                if let Some(topic) = self.names.at_mut(topic) {
-                    topic.references += 1;
-                }
-                *stored = Some(message);
-                message
-            }
+        if let Some(message) = *stored {
+            self.messages.refer(message)?;
+            return Ok(message);
+        }
+        let expires = expiry(publish, context.time).unwrap_or(Moment::NEVER);
+        let order = Order {
+            stamp: context.stamp,
+            expires,
+            topic,
+            set,
         };
-        self.messages.refer(message, 1)?;
+        let message = self.messages.store(publish, order);
+        self.sets.refer(set);
+        if let Some(topic) = self.names.at_mut(topic) {
+            topic.references += 1;
+        }
+        *stored = Some(message);
         Ok(message)
     }
 }

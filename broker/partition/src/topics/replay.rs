@@ -231,7 +231,7 @@ impl Topics {
         };
         let (attachment, qos) = (replay.attachment, Self::granted(published, replay.qos));
         self.replays.entry_made(turn);
-        self.messages.refer(message, 1)?;
+        self.messages.refer(message)?;
         // A replayed message has RETAIN 1, whatever Retain As Published says (3.3.1.3).
         let entry = QueueEntry::new(message, Source::Replay { replay: turn }, qos, true);
         self.enqueue(context, attachment, entry, bytes)

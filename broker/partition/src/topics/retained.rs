@@ -103,13 +103,12 @@ impl Topics {
         self.set_retained(index, message)
     }
 
-    /// Makes a stored message the retained one of its topic.
+    /// Makes a stored message the retained one of its topic; takes over a reference to it.
     pub(super) fn set_retained(
         &mut self,
         index: TopicIndex,
         message: MessageIndex,
     ) -> Result<(), Fault> {
-        self.messages.refer(message, 1)?;
         self.remove_retained(index)?;
         let Some(stored) = self.messages.at(message) else {
             return Ok(());

@@ -7,7 +7,7 @@ use super::attached::Attached;
 use super::groups::Groups;
 use super::limits::{CACHED_TOPICS_SHARE, ENTRY_BYTES};
 use super::messages::{MessageIndex, Messages};
-use super::names::{Names, TopicIndex};
+use super::names::Names;
 use super::outward::Outward;
 use super::queue::{QueueEntry, Source};
 use super::replay::Replays;
@@ -262,21 +262,11 @@ impl Topics {
 
     /// Takes one reference of a message back and frees what only it needed.
     pub(super) fn release_message(&mut self, index: MessageIndex) -> Result<(), Fault> {
-        if let Some(message) = self.messages.release(index)? {
-            self.sets.release(message.set)?;
-            self.release_topic(message.topic);
+        if let Some(referred) = self.messages.release(index)? {
+            self.sets.release(referred.set)?;
+            self.names.release(referred.topic);
         }
         Ok(())
-    }
-
-    /// Takes one reference of a topic back.
-    pub(super) fn release_topic(&mut self, index: TopicIndex) {
-        if let Some(topic) = self.names.at_mut(index) {
-            topic.references = topic.references.saturating_sub(1);
-            if topic.is_idle() {
-                self.names.remove_if_idle(index);
-            }
-        }
     }
 
     /// Puts a queue with something to take into its frontend's ready list.

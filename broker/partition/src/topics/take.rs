@@ -226,7 +226,7 @@ impl Topics {
     /// Lets go of what pushes that were lent had named.
     fn release_pushes(&mut self, waiting: &Waiting) -> Result<(), Fault> {
         for push in &waiting.pushes {
-            self.release_topic(push.topic);
+            self.names.release(push.topic);
             if let PushTo::Set(set) | PushTo::Recipient { set, .. } = push.to {
                 self.sets.release(set)?;
             }

@@ -185,6 +185,7 @@ impl Topics {
         for _ in 0..reader.count(8)? {
             let topic = *names.get(reader.u32()? as usize).ok_or(Truncated)?;
             let message = *messages.get(reader.u32()? as usize).ok_or(Truncated)?;
+            self.messages.refer(message).map_err(|_| Truncated)?;
             self.set_retained(topic, message).map_err(|_| Truncated)?;
         }
         Ok(())
@@ -199,7 +200,7 @@ impl Topics {
         for &group in groups {
             for _ in 0..reader.count(4)? {
                 let message = *messages.get(reader.u32()? as usize).ok_or(Truncated)?;
-                self.messages.refer(message, 1).map_err(|_| Truncated)?;
+                self.messages.refer(message).map_err(|_| Truncated)?;
                 self.groups
                     .at_mut(group)
                     .ok_or(Truncated)?
@@ -271,7 +272,7 @@ impl Topics {
                     replay
                 }
             };
-            self.messages.refer(message, 1).map_err(|_| Truncated)?;
+            self.messages.refer(message).map_err(|_| Truncated)?;
             let waits = position >= queue.handed;
             let bytes = self.messages.at(message).map_or(0, Message::body_bytes);
             let entry = QueueEntry::from_flags(message, number, flags);
