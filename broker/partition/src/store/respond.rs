@@ -11,7 +11,8 @@ use super::StoreRequest;
 /// answer has one. Whatever the store refuses, the call itself succeeds: any other status would
 /// hide the words from the caller.
 pub(super) fn properties(request: &StoreRequest<'_>, version: Option<Version>, out: &mut Vec<u8>) {
-    put(&Property::CorrelationData(request.correlation), out);
+    out.reserve(USUAL_BYTES);
+    Property::write_correlation_data(request.correlation, out);
     if let Some(refused) = request.unsupported_version {
         status(Status::VersionNotSupported, out);
         put(&Property::UserProperty(names::SUPPORTED_MAJORS, "1"), out);
@@ -26,6 +27,9 @@ pub(super) fn properties(request: &StoreRequest<'_>, version: Option<Version>, o
         timestamp(version, out);
     }
 }
+
+/// Room for the properties of nearly all responses, made once.
+const USUAL_BYTES: usize = 128;
 
 /// The status of nearly all responses, as the property that it is.
 const STATUS_OK: &[u8] = b"\x26\0\x06__stat\0\x03200";

@@ -84,6 +84,16 @@ impl<'a> Property<'a> {
         Ok(())
     }
 
+    /// Appends correlation data of at most 65,535 bytes; nothing if there are more.
+    #[inline]
+    pub fn write_correlation_data(data: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.push(CORRELATION_DATA);
+        if !write_short(data, out) {
+            out.truncate(start);
+        }
+    }
+
     /// Appends a user property whose value is written in place, of at most 65,535 bytes of text.
     pub fn write_user_property(name: &str, value: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
         let start = out.len();
@@ -327,6 +337,9 @@ fn write_short(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     out.extend_from_slice(bytes);
     true
 }
+
+/// The identifier of correlation data.
+const CORRELATION_DATA: u8 = 0x09;
 
 /// The identifier of a user property.
 const USER_PROPERTY: u8 = 0x26;
