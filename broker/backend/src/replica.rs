@@ -1,7 +1,6 @@
 //! A chain of one: head and tail of a partition at once. The head stamps and matches; the tail
 //! applies, answers and hands out.
 
-use catena_hlc::Millis;
 use catena_mqtt::{Qos, ReasonCode};
 use catena_partition::{
     AskOutcome, Command, Effect, GroupRecipient, IdRun, Notice, Numbered, Origin, Outbox, Own,
@@ -78,22 +77,27 @@ impl Replica {
     ) {
         // One reading for all: versions rise by themselves.
         let mut wall = None;
-        // The topic of the publish just before, if nothing has come since that changes who gets it.
-        let mut matched = None;
+        let mut before = None;
         for numbered in requests {
             let origin = Origin::Frontend(frontend, numbered.number);
-            let same = matched.take();
+            let before = before.replace(&numbered.request);
             match &numbered.request {
                 Request::Publish(publish) => {
-                    if !same.is_some_and(|same| std::ptr::eq::<str>(same, publish.topic)) {
+                    if !is_matched(before, publish) {
                         self.match_unknown(routes, publish.topic, now);
                     }
-                    matched = (!publish.retain).then_some(publish.topic);
                     self.order(origin, publish, now);
                 }
                 Request::Store(store) => {
+                    if !is_prepared(before, store) {
+                        self.prepare(routes, store, now);
+                    }
                     let wall = *wall.get_or_insert_with(|| (self.wall)());
-                    self.store(routes, origin, store, (now, wall));
+                    let what = What::Store {
+                        request: store,
+                        wall,
+                    };
+                    self.apply(origin, what, now);
                 }
                 other => self.apply(origin, What::Request(other), now),
             }
@@ -135,15 +139,9 @@ impl Replica {
         self.apply(origin, What::Publish(publish), now);
     }
 
-    /// Orders a request to the state store: its session is attached and its response topic matched
-    /// here first, as far as the log does not have that yet.
-    fn store(
-        &mut self,
-        routes: &Routes,
-        origin: Origin,
-        request: &StoreRequest<'_>,
-        (now, wall): (Moment, Millis),
-    ) {
+    /// Before a request to the state store its session is attached and its response topic matched
+    /// here, as far as the log does not have that yet.
+    fn prepare(&mut self, routes: &Routes, request: &StoreRequest<'_>, now: Moment) {
         let (session, attachment) = (request.session, request.attachment);
         if !self.partition.is_attached(session, attachment.generation) {
             let what = What::Attach {
@@ -153,7 +151,6 @@ impl Replica {
             self.apply(Origin::Nobody, what, now);
         }
         self.match_unknown(routes, request.response_topic, now);
-        self.apply(origin, What::Store { request, wall }, now);
     }
 
     fn match_topic(&mut self, routes: &Routes, topic: &str, now: Moment) {
@@ -260,7 +257,8 @@ impl Replica {
 
     /// Hands a frontend the replies and notices that waited for it.
     pub(crate) fn lend_mail(&mut self, frontend: FrontendId, receiver: &mut impl Receiver) {
-        if let Some(mail) = self.mail.get_mut(usize::from(frontend.number())) {
+        let mail = self.mail.get_mut(usize::from(frontend.number()));
+        if let Some(mail) = mail.filter(|mail| !mail.is_empty()) {
             for mail in mail.drain(..) {
                 match mail {
                     Mail::Reply(number, reply) => receiver.reply(number, reply),
@@ -320,6 +318,32 @@ impl Replica {
             self.mail[index].push(mail);
         }
         self.partition.woken(wake);
+    }
+}
+
+/// Whether the request just before, of the same list, was a publish to the very same topic, which
+/// changed nothing about who gets it.
+#[inline]
+fn is_matched(before: Option<&Request<'_>>, publish: &Publish<'_>) -> bool {
+    match before {
+        Some(Request::Publish(before)) => {
+            !before.retain && std::ptr::eq(before.topic, publish.topic)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the request just before, of the same list, had the same session attached and the very
+/// same response topic matched.
+#[inline]
+fn is_prepared(before: Option<&Request<'_>>, request: &StoreRequest<'_>) -> bool {
+    match before {
+        Some(Request::Store(before)) => {
+            before.session == request.session
+                && before.attachment == request.attachment
+                && std::ptr::eq(before.response_topic, request.response_topic)
+        }
+        _ => false,
     }
 }
 
