@@ -315,10 +315,30 @@ impl Connection {
         bytes: &mut Vec<u8>,
         stats: &mut Stats,
     ) -> Result<(), Failure> {
-        let reason = answered.reason;
         let Some(version) = self.version else {
             return Ok(());
         };
+        if answered.reason != ReasonCode::Success {
+            return self.write_other_ack(settings, (version, kind), answered, bytes, stats);
+        }
+        let ack = Ack::success(answered.packet_id);
+        if !self.write(bytes, |bytes| ack.encode(kind, version, bytes)) {
+            return Err(Failure::TOO_LARGE);
+        }
+        stats.count_sent(kind.first_byte() >> 4);
+        Ok(())
+    }
+
+    /// An acknowledgement with something to say.
+    fn write_other_ack(
+        &self,
+        settings: &Settings,
+        (version, kind): (Version, AckKind),
+        answered: Answered,
+        bytes: &mut Vec<u8>,
+        stats: &mut Stats,
+    ) -> Result<(), Failure> {
+        let reason = answered.reason;
         let reason = if kind.allows(reason) {
             reason
         } else {
