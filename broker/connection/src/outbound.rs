@@ -81,6 +81,18 @@ pub enum Offered {
     WindowFull,
 }
 
+impl Offered {
+    /// Whether the delivery needs not be offered again on this connection.
+    #[inline]
+    #[must_use]
+    pub const fn is_taken(self) -> bool {
+        match self {
+            Self::Taken | Self::TakenAndDone { .. } | Self::InFlight => true,
+            Self::NoRange | Self::WindowFull => false,
+        }
+    }
+}
+
 /// Why a delivery needs no acknowledgement of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {

@@ -177,13 +177,12 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
     /// Asks something in the order in which the client asked.
     #[inline]
     pub(super) fn push(&mut self, partition: PartitionId, purpose: Purpose, request: Request<'r>) {
-        if self.batches.latest(partition).is_none() {
-            self.begin(partition);
-        }
+        let requests = match self.batches.latest(partition) {
+            Some(requests) => requests,
+            None => begin(self.state, self.batches, self.spare, partition),
+        };
         let number = self.state.open(partition, self.slot, purpose);
-        if let Some(requests) = self.batches.latest(partition) {
-            requests.push(Numbered { number, request });
-        }
+        requests.push(Numbered { number, request });
     }
 
     /// Asks something that nobody waits for and that may go ahead of what was asked of other
@@ -201,18 +200,12 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
         purpose: Purpose,
         request: Request<'r>,
     ) {
-        if self.batches.find(partition).is_none() {
-            self.begin(partition);
-        }
+        let requests = match self.batches.find(partition) {
+            Some(requests) => requests,
+            None => begin(self.state, self.batches, self.spare, partition),
+        };
         let number = self.state.open(partition, self.slot, purpose);
-        if let Some(requests) = self.batches.find(partition) {
-            requests.push(Numbered { number, request });
-        }
-    }
-
-    fn begin(&mut self, partition: PartitionId) {
-        let requests = self.batches.begin(partition, self.spare);
-        self.state.number_follow_ups(partition, requests);
+        requests.push(Numbered { number, request });
     }
 
     #[inline]
@@ -265,6 +258,18 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
             filters,
         }))
     }
+}
+
+/// Begins a batch with what there is to say to the partition anyway.
+fn begin<'b, 'r>(
+    state: &mut State,
+    batches: &'b mut Batches<'r>,
+    spare: &mut Spare,
+    partition: PartitionId,
+) -> &'b mut Vec<Numbered<'r>> {
+    let requests = batches.begin(partition, spare);
+    state.number_follow_ups(partition, requests);
+    requests
 }
 
 fn subscribe_filter<'r>(filter: &'r FilterAction<'_>) -> SubscribeFilter<'r> {

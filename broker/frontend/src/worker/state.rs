@@ -160,6 +160,9 @@ impl State {
         requests: &mut Vec<Numbered<'_>>,
     ) {
         let ledger = self.ledger(partition);
+        if ledger.follow_ups.is_empty() {
+            return;
+        }
         let mut follow_ups = std::mem::take(&mut ledger.follow_ups);
         for FollowUp { record, request } in follow_ups.drain(..) {
             let number = ledger.open(record.slot, record.purpose);

@@ -95,7 +95,7 @@ impl Receiver for Turn<'_> {
             partition: self.partition,
             attachment: delivery.attachment.0,
         };
-        let now = self.now;
+        let (now, partition) = (self.now, self.partition);
         let offered = self.state.speak(slot, |client, stats| {
             let before = client.out.bytes.len();
             let (settings, bytes) = (&client.rules.settings, &mut client.out.bytes);
@@ -106,6 +106,9 @@ impl Receiver for Turn<'_> {
                 && client.out.bytes.len() > before
             {
                 client.out.push_apart(body, len);
+            }
+            if let (Some(position), true) = (position, offered.is_taken()) {
+                client.note_taken(partition, position);
             }
             offered
         });
@@ -230,14 +233,9 @@ impl Turn<'_> {
         position: Option<Position>,
         offered: Offered,
     ) -> Taken {
-        let slot = delivery.connection;
         match offered {
-            Offered::Taken | Offered::InFlight => {
-                self.note_taken(slot, position);
-                Taken::Yes
-            }
+            Offered::Taken | Offered::InFlight => Taken::Yes,
             Offered::TakenAndDone { .. } => {
-                self.note_taken(slot, position);
                 self.acknowledge(delivery, position);
                 Taken::Yes
             }
@@ -246,13 +244,6 @@ impl Turn<'_> {
                 self.ask_range(delivery);
                 self.stall(delivery, Lack::Range)
             }
-        }
-    }
-
-    #[inline]
-    fn note_taken(&mut self, slot: u32, position: Option<Position>) {
-        if let (Some(position), Some(client)) = (position, self.state.clients.at_mut(slot)) {
-            client.note_taken(self.partition, position);
         }
     }
 
