@@ -211,7 +211,7 @@ impl StateStore {
                 self.key_notify(now, request.client, notify, reply, out)?;
                 Ok(None)
             }
-            Command::Get { .. } | Command::GetMany(_) => {
+            Command::Get { .. } | Command::GetWithTimeToLive { .. } | Command::GetMany(_) => {
                 request.command.keys(|_, _| self.counters.retrievals += 1);
                 Ok(self.read(now, &request.command, |_| true, reply).version)
             }

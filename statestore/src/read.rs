@@ -26,6 +26,17 @@ impl StateStore {
                 value(entry, reply);
                 version = entry.map(Record::version);
             }
+            Command::GetWithTimeToLive { key } => {
+                let entry = self.alive(key, now.time);
+                match entry {
+                    Some(record) => {
+                        let millis = time_to_live(entry, now.time);
+                        reply::value_with_time_to_live(reply, record.value(), millis);
+                    }
+                    None => reply::null(reply),
+                }
+                version = entry.map(Record::version);
+            }
             Command::TimeToLive { key } => {
                 let entry = self.alive(key, now.time);
                 reply::number(reply, time_to_live(entry, now.time));

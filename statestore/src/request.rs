@@ -102,6 +102,7 @@ impl<'a> Request<'a> {
             Command::Write(write) => (gives_version(write), true),
             Command::Group(group) => (group.iter().any(|write| gives_version(&write)), true),
             Command::Get { .. }
+            | Command::GetWithTimeToLive { .. }
             | Command::GetMany(_)
             | Command::TimeToLive { .. }
             | Command::Scan(_)

@@ -16,6 +16,11 @@ pub enum Command<'a> {
         /// The key.
         key: &'a [u8],
     },
+    /// `GETPX`: the value of a key, and how long the key lives on.
+    GetWithTimeToLive {
+        /// The key.
+        key: &'a [u8],
+    },
     /// `MGET`: the values and versions of several keys.
     GetMany(Keys<'a>),
     /// `PTTL`: how long a key lives on.
@@ -166,7 +171,9 @@ impl<'a> Command<'a> {
     pub fn keys(&self, mut each: impl FnMut(&'a [u8], Access)) {
         match self {
             Self::Write(write) => each(write.key(), Access::Write),
-            Self::Get { key } | Self::TimeToLive { key } => each(key, Access::Read),
+            Self::Get { key } | Self::GetWithTimeToLive { key } | Self::TimeToLive { key } => {
+                each(key, Access::Read);
+            }
             Self::KeyNotify(notify) => each(notify.key, Access::Read),
             Self::GetMany(keys) => keys.iter().for_each(|key| each(key, Access::Read)),
             Self::Group(group) => group.iter().for_each(|w| each(w.key(), Access::Write)),
@@ -179,6 +186,7 @@ impl<'a> Command<'a> {
         match self {
             Self::Write(_) | Self::KeyNotify(_) | Self::Group(_) => false,
             Self::Get { .. }
+            | Self::GetWithTimeToLive { .. }
             | Self::GetMany(_)
             | Self::TimeToLive { .. }
             | Self::Scan(_)

@@ -14,6 +14,7 @@ impl Command<'_> {
         match self {
             Self::Write(write) => write.encode(out),
             Self::Get { key } => elements(out, &[b"GET", key]),
+            Self::GetWithTimeToLive { key } => elements(out, &[b"GETPX", key]),
             Self::TimeToLive { key } => elements(out, &[b"PTTL", key]),
             Self::GetMany(keys) => {
                 write_array(out, keys.len() + 1);

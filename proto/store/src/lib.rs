@@ -44,7 +44,7 @@ pub use key::placement_text;
 pub use notification::Notification;
 pub use reply::Reply;
 pub use resp3::Malformed;
-pub use results::{Answer, GroupResult, Page, Results};
+pub use results::{Answer, GroupResult, Living, Page, Results};
 
 /// The node of every version that the state store gives. Clients compare it with their own.
 pub const NODE: &str = "StateStore";

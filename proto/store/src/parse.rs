@@ -31,6 +31,9 @@ impl<'a> Command<'a> {
             b"GET" => Ok(Self::Get {
                 key: arguments.lone_key()?,
             }),
+            b"GETPX" => Ok(Self::GetWithTimeToLive {
+                key: arguments.lone_key()?,
+            }),
             b"PTTL" => Ok(Self::TimeToLive {
                 key: arguments.lone_key()?,
             }),

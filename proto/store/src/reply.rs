@@ -20,9 +20,10 @@ pub const LIVES_NOT: i64 = -2;
 const VERSION_BYTES: usize = 22 + NODE.len();
 
 /// The names of what this server can do beyond the published protocol.
-pub const FEATURES: &[&str] = &["cas", "mget", "multi", "pttl", "incrby", "resume"];
+pub const FEATURES: &[&str] = &["cas", "mget", "multi", "pttl", "getpx", "incrby", "resume"];
 
-/// The reply to a command that is no scan, multi-get, group or question for features.
+/// The reply to a command that is no scan, multi-get, get with time to live, group or question for
+/// features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// It is done.
@@ -96,6 +97,13 @@ pub fn number(out: &mut Vec<u8>, number: i64) {
 /// Appends a value.
 pub fn value(out: &mut Vec<u8>, value: &[u8]) {
     write_bytes(out, value);
+}
+
+/// Appends a value and the milliseconds that its key lives on, or [`LIVES_FOREVER`].
+pub fn value_with_time_to_live(out: &mut Vec<u8>, value: &[u8], millis: i64) {
+    write_array(out, 2);
+    write_bytes(out, value);
+    number(out, millis);
 }
 
 /// Appends `$-1`: there is no such key.

@@ -2,7 +2,7 @@
 
 use catena_hlc::{Stamp, Version};
 
-use crate::reply::NOT_APPLIED;
+use crate::reply::{LIVES_FOREVER, NOT_APPLIED};
 use crate::resp3::{Item, Malformed, Reader};
 use crate::{Keys, NODE, Reply};
 
@@ -45,6 +45,40 @@ impl<'a> Page<'a> {
         };
         reader.end()?;
         Ok(Answer::Done(Self { keys, token }))
+    }
+}
+
+/// The value of a key, and how long the key lives on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Living<'a> {
+    /// The value.
+    pub value: &'a [u8],
+    /// Milliseconds; [`LIVES_FOREVER`] for ever.
+    pub millis: i64,
+}
+
+impl<'a> Living<'a> {
+    /// Reads the payload of the response to a get with time to live; none if there is no such key.
+    ///
+    /// # Errors
+    /// [`Malformed`]
+    pub fn parse(payload: &'a [u8]) -> Result<Answer<'a, Option<Self>>, Malformed> {
+        let Some((count, mut reader)) = array(payload)? else {
+            return match Reply::parse(payload)? {
+                Reply::Null => Ok(Answer::Done(None)),
+                Reply::Refused(text) => Ok(Answer::Refused(text)),
+                _ => Err(Malformed),
+            };
+        };
+        let value = reader.bytes()?;
+        let Item::Number(millis) = reader.item()? else {
+            return Err(Malformed);
+        };
+        if count != 2 || millis < LIVES_FOREVER {
+            return Err(Malformed);
+        }
+        reader.end()?;
+        Ok(Answer::Done(Some(Self { value, millis })))
     }
 }
 
@@ -187,6 +221,31 @@ fn result<'a>(reader: &mut Reader<'a>) -> Result<(Reply<'a>, Option<Version>), M
 mod tests {
     use super::*;
     use crate::reply;
+
+    #[test]
+    fn a_value_comes_with_its_time_to_live() {
+        let mut out = Vec::new();
+        reply::value_with_time_to_live(&mut out, b"v\r\n", 1_500);
+        assert_eq!(out, b"*2\r\n$3\r\nv\r\n\r\n:1500\r\n");
+        let living = Living {
+            value: b"v\r\n",
+            millis: 1_500,
+        };
+        assert_eq!(Living::parse(&out), Ok(Answer::Done(Some(living))));
+        for end in 0..out.len() {
+            assert_eq!(Living::parse(&out[..end]), Err(Malformed));
+        }
+        assert_eq!(Living::parse(b"$-1\r\n"), Ok(Answer::Done(None)));
+        let refused = Living::parse(b"-ERR unknown command\r\n");
+        assert_eq!(refused, Ok(Answer::Refused("unknown command")));
+        for wrong in [
+            "*2\r\n$1\r\nv\r\n:-2\r\n",
+            "*1\r\n$1\r\nv\r\n",
+            "$1\r\nv\r\n",
+        ] {
+            assert_eq!(Living::parse(wrong.as_bytes()), Err(Malformed), "{wrong}");
+        }
+    }
 
     /// The pages of docs/reference/state-store.md, Scan.
     #[test]

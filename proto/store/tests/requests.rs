@@ -131,6 +131,7 @@ fn each_command_has_its_number_of_elements() {
         ("CAD", 3, 3),
         ("INCRBY", 3, 3),
         ("PTTL", 2, 2),
+        ("GETPX", 2, 2),
         ("MGET", 2, GET_MANY_KEYS_MAX + 1),
         ("FEATURES", 1, 1),
     ] {
@@ -361,6 +362,7 @@ fn any_command() -> impl Strategy<Value = Vec<u8>> {
         4 => any_write(),
         1 => key().prop_map(move |key| encode(Command::Get { key: &key })),
         1 => key().prop_map(move |key| encode(Command::TimeToLive { key: &key })),
+        1 => key().prop_map(move |key| encode(Command::GetWithTimeToLive { key: &key })),
         1 => (key(), proptest::option::of(bytes())).prop_map(move |(pattern, token)| {
             encode(Command::Scan(Scan { pattern: &pattern, token: token.as_deref() }))
         }),

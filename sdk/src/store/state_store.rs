@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use catena_store::limits::GET_MANY_KEYS_MAX;
 use catena_store::{
-    Command, Increment, Reply, Results, Write, encode_get_many, placement_text, reply,
+    Command, Increment, Living, Refusal, Reply, Results, Write, encode_get_many, placement_text,
+    reply,
 };
 use tokio::task::JoinSet;
 
@@ -63,6 +65,8 @@ pub struct StateStore {
 struct Inner {
     calls: Arc<Calls>,
     hub: Hub,
+    /// A store that tells value and time to live by two commands only: it has refused to by one.
+    tells_apart: AtomicBool,
 }
 
 /// A value and its version.
@@ -102,7 +106,11 @@ impl StateStore {
         let calls = Arc::new(Calls::new(client).await?);
         let hub = Hub::start(Arc::clone(&calls)).await?;
         Ok(Self {
-            inner: Arc::new(Inner { calls, hub }),
+            inner: Arc::new(Inner {
+                calls,
+                hub,
+                tells_apart: AtomicBool::new(false),
+            }),
             timeout: TIMEOUT,
         })
     }
@@ -286,8 +294,9 @@ impl StateStore {
         Ok(self.lives(key.as_ref()).await?.0)
     }
 
-    /// The value of a key and how long the key lives on, both of the same version: both questions
-    /// travel together, and again if somebody has changed the key between the two answers.
+    /// The value of a key and how long the key lives on, both of the same version. A store without
+    /// the feature `getpx` is asked for both at once, and again if somebody has changed the key
+    /// between the two answers.
     ///
     /// # Errors
     ///
@@ -297,6 +306,27 @@ impl StateStore {
         key: impl AsRef<[u8]>,
     ) -> Result<Option<(Entry, TimeToLive)>, Error> {
         let key = key.as_ref();
+        if !self.inner.tells_apart.load(Ordering::Relaxed) {
+            let command = Command::GetWithTimeToLive { key };
+            let Answer { payload, version } = self.calls().ask(&command, self.timeout).await?;
+            match list(Living::parse(&payload)) {
+                Ok(found) => {
+                    return Ok(found.map(|living| {
+                        let value = payload.slice_ref(living.value);
+                        (Entry { value, version }, time_to_live(living.millis))
+                    }));
+                }
+                Err(Error::StoreRefused { text }) if text == Refusal::UnknownCommand.text() => {
+                    self.inner.tells_apart.store(true, Ordering::Relaxed);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.asked_apart(key).await
+    }
+
+    /// A value and how long its key lives on, by two requests.
+    async fn asked_apart(&self, key: &[u8]) -> Result<Option<(Entry, TimeToLive)>, Error> {
         let asking = async {
             loop {
                 let read = tokio::try_join!(self.get(key), self.lives(key))?;
@@ -380,11 +410,7 @@ impl StateStore {
         let command = Command::TimeToLive { key };
         let answer = self.calls().ask(&command, self.timeout).await?;
         let left = match parse(&answer.payload)? {
-            Reply::Number(reply::LIVES_NOT) => TimeToLive::Absent,
-            Reply::Number(reply::LIVES_FOREVER) => TimeToLive::Forever,
-            Reply::Number(millis @ 0..) => {
-                TimeToLive::For(Duration::from_millis(millis.unsigned_abs()))
-            }
+            Reply::Number(millis @ reply::LIVES_NOT..) => time_to_live(millis),
             other => return Err(unexpected(&other)),
         };
         Ok((left, answer.version))
@@ -413,6 +439,15 @@ impl StateStore {
         let each = results.iter();
         each.map(|(reply, version)| entry(&payload, &reply, version.map(Version::of_packed)))
             .collect()
+    }
+}
+
+/// From milliseconds as the store tells them.
+fn time_to_live(millis: i64) -> TimeToLive {
+    match millis {
+        reply::LIVES_NOT => TimeToLive::Absent,
+        reply::LIVES_FOREVER => TimeToLive::Forever,
+        millis => TimeToLive::For(Duration::from_millis(millis.unsigned_abs())),
     }
 }
 

@@ -78,6 +78,15 @@ impl Model {
                 }
                 None => ("$-1\r\n".to_owned(), None),
             }),
+            Step::GetWithTimeToLive(key) => reply(match self.alive(key) {
+                Some(entry) => {
+                    let left = entry.deadline.map_or(-1, |d| (d - self.millis) as i64);
+                    let (length, value) = (entry.value.len(), &entry.value);
+                    let text = format!("*2\r\n${length}\r\n{value}\r\n:{left}\r\n");
+                    (text, Some(entry.version))
+                }
+                None => ("$-1\r\n".to_owned(), None),
+            }),
             Step::TimeToLive(key) => reply(match self.alive(key) {
                 Some(entry) => {
                     let left = entry.deadline.map_or(-1, |d| (d - self.millis) as i64);

@@ -19,6 +19,7 @@ pub(super) enum Step {
         token: Option<u64>,
     },
     Get(&'static str),
+    GetWithTimeToLive(&'static str),
     TimeToLive(&'static str),
     Start(u64, &'static str),
     Stop(u64, &'static str),
@@ -171,6 +172,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         3 => (proptest::collection::vec(write(), 1..4), token())
             .prop_map(|(writes, token)| Step::Group { writes, token }),
         1 => key().prop_map(Step::Get),
+        1 => key().prop_map(Step::GetWithTimeToLive),
         1 => key().prop_map(Step::TimeToLive),
         2 => (client(), key()).prop_map(|(client, key)| Step::Start(client, key)),
         1 => (client(), key()).prop_map(|(client, key)| Step::Stop(client, key)),
@@ -225,6 +227,7 @@ impl Harness {
                 ask(self, 1, &all, token(number))
             }
             Step::Get(key) => ask(self, 1, &payload(&["GET", key]), None),
+            Step::GetWithTimeToLive(key) => ask(self, 1, &payload(&["GETPX", key]), None),
             Step::TimeToLive(key) => ask(self, 1, &payload(&["PTTL", key]), None),
             Step::Start(client, key) => ask(self, *client, &payload(&["KEYNOTIFY", key]), None),
             Step::Stop(client, key) => {

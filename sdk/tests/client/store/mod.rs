@@ -1,5 +1,6 @@
 //! What stands on request and response: the state store, locks, elections.
 
+mod foreign;
 mod leases;
 mod observers;
 mod values;

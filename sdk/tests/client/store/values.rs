@@ -252,7 +252,7 @@ async fn the_store_says_what_it_can_do() {
     let broker = Broker::start().unwrap();
     let store = store(&broker.url()).await;
     let features = store.features().await.unwrap();
-    for feature in ["cas", "mget", "multi", "pttl", "incrby", "resume"] {
+    for feature in ["cas", "mget", "multi", "pttl", "getpx", "incrby", "resume"] {
         assert!(features.iter().any(|known| known == feature), "{feature}");
     }
 }

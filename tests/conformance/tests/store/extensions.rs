@@ -10,7 +10,7 @@ use crate::shared;
 #[test]
 fn features_are_told() {
     let mut caller = Caller::new(shared());
-    let expected = "*6|$3|cas|$4|mget|$5|multi|$4|pttl|$6|incrby|$6|resume|";
+    let expected = "*7|$3|cas|$4|mget|$5|multi|$4|pttl|$5|getpx|$6|incrby|$6|resume|";
     assert_eq!(caller.answer(&["FEATURES"]), expected);
 }
 
@@ -60,6 +60,26 @@ fn pttl_tells_how_long_a_key_lives() {
     caller.answer(&["SET", &key, "v", "PX", "100000"]);
     let text = caller.answer(&["PTTL", &key]);
     let left: i64 = text[1..text.len() - 1].parse().unwrap();
+    assert!((1..=100_000).contains(&left), "{text}");
+}
+
+#[test]
+fn getpx_tells_a_value_and_how_long_its_key_lives() {
+    let mut caller = Caller::new(shared());
+    let key = key();
+    assert_eq!(caller.answer(&["GETPX", &key]), "$-1|");
+    let version = caller
+        .say(&["SET", &key, "v"])
+        .version()
+        .unwrap()
+        .to_owned();
+    let told = caller.say(&["GETPX", &key]);
+    assert_eq!(told.version(), Some(&*version));
+    assert_eq!(caller.answer(&["GETPX", &key]), "*2|$1|v|:-1|");
+    caller.answer(&["SET", &key, "v", "PX", "100000"]);
+    let text = caller.answer(&["GETPX", &key]);
+    let left = text.strip_prefix("*2|$1|v|:").unwrap();
+    let left: i64 = left[..left.len() - 1].parse().unwrap();
     assert!((1..=100_000).contains(&left), "{text}");
 }
 
