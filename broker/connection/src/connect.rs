@@ -119,7 +119,7 @@ impl Connection {
         };
         self.note_wishes(settings, &connect);
         check(settings, &connect)?;
-        let action = Box::new(connect_action(settings, &connect));
+        let action = Box::new(connect_action(settings, &connect, out.stats));
         let asked = connect.properties.session_expiry.unwrap_or_default();
         let granted = action.session_expiry_seconds;
         let mut handshake = Box::new(Handshake {
@@ -240,7 +240,7 @@ fn check_will(settings: &Settings, will: &Will<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn connect_action(settings: &Settings, connect: &Connect<'_>) -> ConnectAction {
+fn connect_action(settings: &Settings, connect: &Connect<'_>, stats: &mut Stats) -> ConnectAction {
     let cap = settings.session_expiry_seconds_max;
     let session_expiry_seconds = match connect.version {
         Version::V5 => connect
@@ -261,7 +261,7 @@ fn connect_action(settings: &Settings, connect: &Connect<'_>) -> ConnectAction {
         will: connect
             .will
             .as_ref()
-            .map(|will| connect_will(settings, will)),
+            .map(|will| connect_will(settings, will, stats)),
         username: connect.username.map(Box::from),
         password: connect.password.map(Box::from),
         authentication_method: connect.properties.authentication_method.map(Box::from),
@@ -271,7 +271,7 @@ fn connect_action(settings: &Settings, connect: &Connect<'_>) -> ConnectAction {
     }
 }
 
-fn connect_will(settings: &Settings, will: &Will<'_>) -> ConnectWill {
+fn connect_will(settings: &Settings, will: &Will<'_>, stats: &mut Stats) -> ConnectWill {
     let mut properties = Vec::with_capacity(will.forwarded.len());
     will.forwarded.copy_to(&mut properties);
     ConnectWill {
@@ -279,7 +279,7 @@ fn connect_will(settings: &Settings, will: &Will<'_>) -> ConnectWill {
         qos: will.qos,
         retain: will.retain,
         delay_seconds: will.delay_seconds,
-        expiry_seconds: settings.message_expiry(will.message_expiry),
+        expiry_seconds: settings.message_expiry(will.message_expiry, stats),
         properties: properties.into_boxed_slice(),
         payload: Box::from(will.payload),
     }

@@ -148,7 +148,7 @@ impl Connection {
             return self.refuse_publish(settings, publish, out);
         }
         let Some(packet_id) = publish.packet_id else {
-            let message = incoming(settings, topic, publish);
+            let message = incoming(settings, topic, publish, out.stats);
             out.actions.push(Action::Publish {
                 ticket: None,
                 message,
@@ -159,7 +159,7 @@ impl Connection {
         let Some(ticket) = self.note_publish(settings, kind, packet_id, None)? else {
             return self.write_receipts(settings, kind, out.bytes, out.stats);
         };
-        let message = incoming(settings, topic, publish);
+        let message = incoming(settings, topic, publish, out.stats);
         out.actions.push(match kind {
             Kind::PubAck => Action::Publish {
                 ticket: Some(ticket),
@@ -367,13 +367,18 @@ impl Connection {
 }
 
 #[inline]
-fn incoming<'a>(settings: &Settings, topic: Topic<'a>, publish: &Publish<'a>) -> Incoming<'a> {
+fn incoming<'a>(
+    settings: &Settings,
+    topic: Topic<'a>,
+    publish: &Publish<'a>,
+    stats: &mut Stats,
+) -> Incoming<'a> {
     Incoming {
         topic,
         qos: publish.qos,
         retain: publish.retain,
         dup: publish.dup,
-        expiry_seconds: settings.message_expiry(publish.message_expiry),
+        expiry_seconds: settings.message_expiry(publish.message_expiry, stats),
         forwarded: publish.forwarded,
         payload: publish.payload,
     }

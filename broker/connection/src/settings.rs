@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use catena_mqtt::{Limits, Qos};
 
+use crate::Stats;
+
 /// The rules of one listener: already checked numbers, lent to each call.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -84,12 +86,15 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The message expiry in seconds for a publish that asks for `seconds`.
-    pub(crate) fn message_expiry(&self, seconds: Option<u32>) -> Option<u32> {
-        match (seconds, self.message_expiry_seconds_max) {
-            (Some(asked), Some(cap)) => Some(asked.min(cap)),
-            (asked, cap) => asked.or(cap),
-        }
+    /// The message expiry in seconds for a publish that asks for `seconds`, or for none.
+    #[inline]
+    pub(crate) fn message_expiry(&self, seconds: Option<u32>, stats: &mut Stats) -> Option<u32> {
+        let Some(cap) = self.message_expiry_seconds_max else {
+            return seconds;
+        };
+        let granted = seconds.map_or(cap, |asked| asked.min(cap));
+        stats.message_expiries_lowered += u64::from(seconds != Some(granted));
+        Some(granted)
     }
 
     /// The keep alive in seconds for a client that asks for `seconds`. 0 is for ever.

@@ -47,6 +47,8 @@ pub struct Stats {
     pub session_expiries_lowered: u64,
     /// Keep alives that were lowered in CONNACK.
     pub keep_alives_lowered: u64,
+    /// Messages and wills that got a lower message expiry than they asked for, or one at all.
+    pub message_expiries_lowered: u64,
     /// Connections that we ended before their CONNACK told of success, by reason code.
     pub refused: [u64; 256],
     /// Connections that we ended later, by reason code.
@@ -77,6 +79,7 @@ impl Default for Stats {
             connect_timeouts: 0,
             session_expiries_lowered: 0,
             keep_alives_lowered: 0,
+            message_expiries_lowered: 0,
             refused: [0; 256],
             closed: [0; 256],
         }

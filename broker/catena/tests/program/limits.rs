@@ -146,6 +146,23 @@ fn limits_on_sessions_act_and_are_counted() {
 }
 
 #[test]
+fn a_longer_message_expiry_is_lowered_and_counted() {
+    let (_folder, broker) = strict(&["spec.advanced.clients.maxMessageExpirySeconds=5"]);
+    let (mut client, _) = Client::connect(broker.address, None);
+    // Without an interval, with 60 seconds, and with 5.
+    let publishes: [&[u8]; 3] = [
+        b"\0\x01a\0\x01\0",
+        b"\0\x01a\0\x02\x05\x02\0\0\0\x3c",
+        b"\0\x01a\0\x03\x05\x02\0\0\0\x05",
+    ];
+    for publish in publishes {
+        client.send(0x32, publish);
+        assert_eq!(client.receive().unwrap().0, 0x40);
+    }
+    check_hits(&broker, &[(Limit::MessageExpiry, 2.0)]);
+}
+
+#[test]
 fn limits_on_connections_act_and_are_counted() {
     let (_folder, broker) = strict(&["spec.catena.limits.connections=1"]);
     let (mut first, _) = Client::connect(broker.address, None);

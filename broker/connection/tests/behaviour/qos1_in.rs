@@ -176,7 +176,12 @@ fn the_message_expiry_is_capped() {
         message_expiry_seconds_max: Some(100),
         ..Settings::default()
     };
-    for (asked, granted) in [(None, 100), (Some(7), 7), (Some(1_000), 100)] {
+    for (asked, granted, lowered) in [
+        (None, 100, 1),
+        (Some(7), 7, 0),
+        (Some(100), 100, 0),
+        (Some(1_000), 100, 1),
+    ] {
         let mut driver = Driver::open_with(settings.clone(), &crate::driver::connect(Version::V5));
         let with = Publish {
             message_expiry: asked,
@@ -187,6 +192,7 @@ fn the_message_expiry_is_capped() {
             panic!("{step:?}")
         };
         assert_eq!(message.expiry_seconds, Some(granted));
+        assert_eq!(driver.stats.message_expiries_lowered, lowered);
     }
 }
 

@@ -131,6 +131,8 @@ fn promises(frontend: &Frontend, settings: &BrokerSettings, samples: &mut Sample
     if let Some(seconds) = limits.message_expiry_seconds {
         max(Limit::MessageExpiry, seconds.to_u64(), samples);
     }
+    let lowered = sum(|stats| stats.message_expiries_lowered);
+    hits(Limit::MessageExpiry, lowered, samples);
 }
 
 /// What partitions hold.
