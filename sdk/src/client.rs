@@ -22,6 +22,36 @@ use crate::{Builder, Error, Event, Events, Messages, Publish, Published, Subscri
 ///
 /// When the last handle has gone ([`Client`] or [`Messages`]), the client waits for the answers to
 /// what was published, for a [limited time](Builder::close_within), and disconnects.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = catena_sdk_testing::Broker::start()?;
+/// # let url = broker.url();
+/// use catena_sdk::{Client, Publish, Subscribe};
+/// use std::time::Duration;
+///
+/// let client = Client::builder(&url)
+///     .client_id("line-1")
+///     .session_expiry(Duration::from_secs(3600))
+///     .will(("line-1/alive", "no"), Duration::from_secs(5))
+///     .connect()
+///     .await?;
+/// client.publish(Publish::new("line-1/alive", "yes").retain()).await?;
+///
+/// // Each part of the program has a handle of its own.
+/// let commands = client.clone();
+/// let stop = tokio::spawn(async move {
+///     let mut stop = commands.subscribe(Subscribe::to("line-1/stop")).await?;
+///     Ok::<_, catena_sdk::Error>(stop.next().await)
+/// });
+/// # client.connected().await?;
+/// # while client.publish(("line-1/stop", "now")).await?.is_unheard() {}
+/// assert!(stop.await??.is_some());
+/// client.close().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: Arc<Inner>,

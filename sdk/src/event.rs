@@ -41,7 +41,30 @@ pub enum Event {
     },
 }
 
-/// A stream of [`Event`]s, from the moment when it was asked for.
+/// A stream of [`Event`]s, from the moment when it was asked for: see
+/// [`Client::events`](crate::Client::events).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = catena_sdk_testing::Broker::start()?;
+/// # let client = catena_sdk::Client::connect(&broker.url()).await?;
+///
+/// use catena_sdk::Event;
+///
+/// let mut events = client.events();
+/// # client.close().await;
+/// while let Some(event) = events.next().await {
+///     match event {
+///         Event::Disconnected { error } => eprintln!("offline: {error}"),
+///         Event::Connected { session_present: false } => eprintln!("online, with a new session"),
+///         Event::Ended { .. } => break,
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events {
     pub(crate) receiver: broadcast::Receiver<Event>,

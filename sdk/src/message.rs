@@ -11,6 +11,28 @@ use crate::session::{Receipt, Shared};
 use crate::{Properties, Qos};
 
 /// A message that a subscription brought.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = catena_sdk_testing::Broker::start()?;
+/// # let client = catena_sdk::Client::connect(&broker.url()).await?;
+///
+/// use catena_sdk::{Publish, Qos, Subscribe};
+///
+/// let orders = Subscribe::to("orders/#").qos(Qos::ExactlyOnce).acknowledge_manually();
+/// let mut orders = client.subscribe(orders).await?;
+/// # client.publish(Publish::new("orders/4711", "2 gears").user_property("tenant", "a")).await?;
+///
+/// let order = orders.next().await.ok_or("the client has ended")?;
+/// assert_eq!(order.topic(), "orders/4711");
+/// assert_eq!(order.payload(), "2 gears");
+/// assert_eq!(order.properties().user("tenant"), Some("a"));
+/// // Written down first: until this, the message comes again after a crash.
+/// order.acknowledge();
+/// # Ok(())
+/// # }
+/// ```
 pub struct Message {
     pub(crate) topic: Arc<str>,
     pub(crate) payload: Bytes,

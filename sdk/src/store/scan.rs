@@ -18,6 +18,27 @@ use crate::{Error, StateStore};
 /// A key that is there during the whole scan is listed exactly once; one that comes or goes
 /// meanwhile may be listed. Pages are asked for as they are needed: whoever stops reading asks for
 /// no more. Where the store listed nothing for a long time, one more page is one more request.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = catena_sdk_testing::Broker::start()?;
+/// # let client = catena_sdk::Client::connect(&broker.url()).await?;
+///
+/// use catena_sdk::StateStore;
+///
+/// let store = StateStore::new(&client).await?;
+/// store.set("job/4711", "robot-7").await?;
+/// store.set("line/1", "runs").await?;
+///
+/// let mut jobs = store.scan("job/*");
+/// while let Some(key) = jobs.next().await? {
+///     println!("{}", String::from_utf8_lossy(&key));
+///     assert_eq!(key, "job/4711");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is asked for before the first key is wanted"]
 pub struct Keys {
     store: StateStore,

@@ -7,7 +7,28 @@ use catena_store::{DeleteCondition, Lifetime, SetCondition, Write};
 
 use crate::{Error, Version};
 
-/// A value to set, and how.
+/// A value to set, and how: for [`StateStore::set_with`](crate::StateStore::set_with).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = catena_sdk_testing::Broker::start()?;
+/// # let client = catena_sdk::Client::connect(&broker.url()).await?;
+///
+/// use catena_sdk::{Set, StateStore};
+/// use std::time::Duration;
+///
+/// let store = StateStore::new(&client).await?;
+/// let claim = Set::new("job/4711", "robot-7").if_absent().lifetime(Duration::from_secs(60));
+/// let version = store.set_with(claim).await?.ok_or("somebody else has it")?;
+///
+/// let renewal = Set::new("job/4711", "robot-7")
+///     .if_version(&version)
+///     .lifetime(Duration::from_secs(60));
+/// assert!(store.set_with(renewal).await?.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent before the store has it"]
 pub struct Set {
@@ -34,7 +55,23 @@ pub enum Condition {
     Version(Version),
 }
 
-/// A key to remove, and how.
+/// A key to remove, and how: for [`StateStore::delete_with`](crate::StateStore::delete_with).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = catena_sdk_testing::Broker::start()?;
+/// # let client = catena_sdk::Client::connect(&broker.url()).await?;
+///
+/// use catena_sdk::{Delete, StateStore};
+///
+/// let store = StateStore::new(&client).await?;
+/// store.set("job/4711", "robot-7").await?;
+/// assert!(!store.delete_with(Delete::new("job/4711").if_value("robot-8")).await?);
+/// assert!(store.delete_with(Delete::new("job/4711").if_value("robot-7")).await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent before the store has it"]
 pub struct Delete {
