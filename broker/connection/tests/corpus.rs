@@ -5,6 +5,8 @@
 
 #[path = "../../../tests/fuzz/src/connection.rs"]
 mod connection;
+#[path = "../../../tests/fuzz/src/sent.rs"]
+mod sent;
 
 use std::fs;
 use std::path::Path;

@@ -81,11 +81,14 @@ fn heading(record: &Record) -> String {
         of.placement,
         of.seconds,
     );
-    let loads: Vec<_> = record
-        .runs
-        .iter()
-        .filter_map(|run| run.load_before)
-        .collect();
+    add_remarks(record, &mut text);
+    text
+}
+
+/// What else the machine did, and what the sitting had to do without.
+pub(crate) fn add_remarks(record: &Record, text: &mut String) {
+    let loads = record.runs.iter().filter_map(|run| run.load_before);
+    let loads: Vec<_> = loads.collect();
     let most = loads.iter().copied().reduce(f64::max);
     if let (Some(load), Some(most)) = (median(&loads), most) {
         let _ = writeln!(
@@ -93,10 +96,9 @@ fn heading(record: &Record) -> String {
             "Load average of the machine before each run: {load:.1}, at most {most:.1}."
         );
     }
-    for note in &of.notes {
+    for note in &record.circumstances.notes {
         let _ = writeln!(text, "Note: {note}.");
     }
-    text
 }
 
 /// A table with a column for each broker and a ratio for each but ours.

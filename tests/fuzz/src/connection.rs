@@ -4,8 +4,10 @@
 use catena_connection::{
     Action, Connection, Outbox, Outgoing, OutgoingPublish, Session, Settings, Source, Stats,
 };
-use catena_mqtt::{Frame, Limits, Packet, Qos, ReasonCode, frame};
+use catena_mqtt::{Limits, Qos, ReasonCode};
 use catena_types::{Moment, PartitionId, Position};
+
+use crate::sent::each_packet;
 
 /// One run of the target. The first byte chooses the listener, each later byte that is 0xFF a step
 /// of the broker's; everything between is read from the socket.
@@ -148,23 +150,8 @@ impl Client {
         let Some(version) = self.connection.version() else {
             return;
         };
-        let mut rest = &self.sent[..];
-        while !rest.is_empty() {
-            let Ok(Frame::Complete {
-                first_byte,
-                body,
-                size,
-            }) = frame::next(rest, u32::MAX)
-            else {
-                panic!("half a packet was sent: {rest:02x?}");
-            };
-            // Refusals of unknown versions are written in the nearest one, which is `version`.
-            assert!(
-                Packet::decode(version, first_byte, body).is_ok(),
-                "sent {rest:02x?}"
-            );
-            rest = &rest[size..];
-        }
+        // Refusals of unknown versions are written in the nearest one, which is `version`.
+        each_packet(version, &self.sent, |_| ());
         self.sent.clear();
     }
 }

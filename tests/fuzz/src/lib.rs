@@ -7,4 +7,5 @@ pub mod decode_v5;
 pub mod requests;
 pub mod resp3;
 pub mod roundtrip;
+mod sent;
 pub mod statestore;

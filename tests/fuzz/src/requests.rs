@@ -10,11 +10,13 @@ use catena_connection::Settings;
 use catena_frontend::worker::{Rules, Worker};
 use catena_hlc::{Millis, Stamp};
 use catena_mqtt::{
-    Ack, Connect, Forwarded, Frame, Limits, Packet, PacketId, Property, Publish, Qos, ReasonCode,
-    Subscribe, SubscriptionIds, SubscriptionOptions, UserProperties, Version, frame,
+    Ack, Connect, Forwarded, Limits, Packet, PacketId, Property, Publish, Qos, ReasonCode,
+    Subscribe, SubscriptionIds, SubscriptionOptions, UserProperties, Version,
 };
 use catena_rpc::{names, topics};
 use catena_types::{FrontendId, Moment, PartitionId, Placement};
+
+use crate::sent::each_packet;
 
 /// Wall time at the start, in milliseconds.
 const WALL: u64 = 1_696_374_425_000;
@@ -346,22 +348,10 @@ impl World {
             return false;
         }
         self.worker.written(self.now(), slot, output.len());
-        let (mut rest, mut answers) = (&output[..], Vec::new());
-        while !rest.is_empty() {
-            let Ok(Frame::Complete {
-                first_byte,
-                body,
-                size,
-            }) = frame::next(rest, u32::MAX)
-            else {
-                panic!("half a packet was sent: {rest:02x?}");
-            };
-            let Ok(packet) = Packet::decode(Version::V5, first_byte, body) else {
-                panic!("sent {rest:02x?}");
-            };
-            self.heard.note(client, &packet, &mut answers);
-            rest = &rest[size..];
-        }
+        let mut answers = Vec::new();
+        each_packet(Version::V5, &output, |packet| {
+            self.heard.note(client, packet, &mut answers);
+        });
         self.worker.handle_bytes(self.now(), slot, &answers);
         true
     }

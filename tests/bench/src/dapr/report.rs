@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::cases::{CASES, Case, Entrance, Subject};
 use super::measure::{OWN, TOGETHER};
 use super::stage::{BROKER, COMPONENT, SIDECAR};
-use crate::median::{median, ratio};
+use crate::median::ratio;
 use crate::record::Record;
-use crate::report::{Form, fault_line, number, short};
+use crate::report::{Form, add_remarks, fault_line, number, short};
 use crate::table::Table;
 
 /// A table of the report.
@@ -93,17 +93,7 @@ fn heading(record: &Record) -> String {
         of.repetitions,
         of.seconds
     );
-    let loads = record.runs.iter().filter_map(|run| run.load_before);
-    let loads: Vec<_> = loads.collect();
-    if let Some(load) = median(&loads) {
-        let _ = writeln!(
-            text,
-            "Load average of the machine before each run: {load:.1}."
-        );
-    }
-    for note in &of.notes {
-        let _ = writeln!(text, "Note: {note}.");
-    }
+    add_remarks(record, &mut text);
     text
 }
 
