@@ -49,7 +49,6 @@ pub enum Event {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let broker = catena_sdk_testing::Broker::start()?;
 /// # let client = catena_sdk::Client::connect(&broker.url()).await?;
-///
 /// use catena_sdk::Event;
 ///
 /// let mut events = client.events();

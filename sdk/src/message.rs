@@ -17,7 +17,6 @@ use crate::{Properties, Qos};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let broker = catena_sdk_testing::Broker::start()?;
 /// # let client = catena_sdk::Client::connect(&broker.url()).await?;
-///
 /// use catena_sdk::{Publish, Qos, Subscribe};
 ///
 /// let orders = Subscribe::to("orders/#").qos(Qos::ExactlyOnce).acknowledge_manually();

@@ -24,7 +24,6 @@ use crate::{Error, StateStore};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let broker = catena_sdk_testing::Broker::start()?;
 /// # let client = catena_sdk::Client::connect(&broker.url()).await?;
-///
 /// use catena_sdk::StateStore;
 ///
 /// let store = StateStore::new(&client).await?;

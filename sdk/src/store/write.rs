@@ -14,7 +14,6 @@ use crate::{Error, Version};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let broker = catena_sdk_testing::Broker::start()?;
 /// # let client = catena_sdk::Client::connect(&broker.url()).await?;
-///
 /// use catena_sdk::{Set, StateStore};
 /// use std::time::Duration;
 ///
@@ -62,7 +61,6 @@ pub enum Condition {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let broker = catena_sdk_testing::Broker::start()?;
 /// # let client = catena_sdk::Client::connect(&broker.url()).await?;
-///
 /// use catena_sdk::{Delete, StateStore};
 ///
 /// let store = StateStore::new(&client).await?;
