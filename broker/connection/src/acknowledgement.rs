@@ -127,16 +127,18 @@ fn push_ack(window: &Window, index: usize, phase: Phase, out: &mut Outbox<'_, '_
     for action in out.actions.iter_mut().rev().take(RUNS_MAX) {
         let Action::Ack {
             partition,
+            attachment,
             from,
             count,
             phase: of_run,
-            ..
         } = action
         else {
             break;
         };
         if *partition == window.partition && *of_run == phase {
-            if position == from.plus(u64::from(*count)) {
+            // The run may be one of another client, whose actions stand before these.
+            let is_own = *attachment == window.attachment;
+            if is_own && position == from.plus(u64::from(*count)) {
                 *count += 1;
                 return;
             }

@@ -14,7 +14,8 @@ use crate::{Stats, Ticket};
 pub struct Outbox<'o, 'a> {
     /// Bytes to send, in order.
     pub bytes: &'o mut Vec<u8>,
-    /// What the broker is asked, in the order of the packets.
+    /// What the broker is asked, in the order of the packets. Actions of other connections may
+    /// stand here before.
     pub actions: &'o mut Vec<Action<'a>>,
     /// What was counted.
     pub stats: &'o mut Stats,

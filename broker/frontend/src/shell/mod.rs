@@ -9,6 +9,7 @@ mod listener;
 pub(crate) mod mailbox;
 mod notes;
 mod parting;
+mod read;
 pub(crate) mod ready;
 mod service;
 mod stream;

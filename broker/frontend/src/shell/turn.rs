@@ -17,17 +17,15 @@ use super::accept::accept_all;
 use super::admission::Permit;
 use super::listener::{Listener, Terms};
 use super::mailbox::{Arrival, Mailbox, Message};
-use super::notes::{Throttle, explain};
+use super::notes::Throttle;
 use super::parting::Partings;
+use super::read::{BUFFER_BYTES, Gathered};
 use super::ready::ReadyWaker;
 use super::service::Common;
-use super::stream::{Layers, Received, Socket, StreamError};
+use super::stream::{Layers, Socket};
 use super::table::Table;
 use crate::authn::Job;
 use crate::worker::{Closing, Worker};
-
-/// The receive buffer of a worker, in bytes.
-const BUFFER_BYTES: usize = 512 * 1024;
 
 /// Bytes read in one turn after which partitions run and output is sent before more is read: a
 /// receiver's output must not fill up only because nobody has sent it.
@@ -58,9 +56,11 @@ pub(super) struct Turn<P> {
     pub(super) mailbox: Arc<Mailbox>,
     /// By slot.
     pub(super) entries: Table<Entry>,
-    buffer: Box<[u8]>,
+    pub(super) buffer: Box<[u8]>,
+    /// What stands in the buffer, connection by connection, and goes to the worker together.
+    pub(super) gathered: Vec<Gathered>,
     /// For decrypted bytes; made when the first TLS connection comes.
-    scratch: Vec<u8>,
+    pub(super) scratch: Vec<u8>,
     ready: Vec<u32>,
     pub(super) dirty: Vec<u32>,
     pub(super) closing: Vec<Closing>,
@@ -70,7 +70,7 @@ pub(super) struct Turn<P> {
     timer: Pin<Box<Sleep>>,
     /// What the timer is set to.
     alarm: Moment,
-    strangers: Throttle,
+    pub(super) strangers: Throttle,
     /// One task per listener, on the first worker.
     accepting: JoinSet<()>,
     pub(super) partings: Partings,
@@ -86,6 +86,7 @@ impl<P: Port> Turn<P> {
             mailbox,
             entries: Table::new(),
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
+            gathered: Vec::new(),
             scratch: Vec::new(),
             ready: Vec::new(),
             dirty: Vec::new(),
@@ -116,10 +117,12 @@ impl<P: Port> Turn<P> {
             let count = self.read(now, slot);
             budget = budget.saturating_sub(count);
             if budget == 0 {
+                self.feed_gathered(now);
                 self.run_and_send(now);
                 budget = TURN_BYTES;
             }
         }
+        self.feed_gathered(now);
         self.ready = ready;
         if self.worker.next_deadline() <= now {
             self.worker.handle_timeouts(now);
@@ -226,89 +229,6 @@ impl<P: Port> Turn<P> {
         };
         if let Err(error) = result {
             self.end(slot, &error.into());
-        }
-    }
-
-    /// Reads once from a connection that is ready, if its client may be read from. Returns how many
-    /// bytes came.
-    fn read(&mut self, now: Moment, slot: u32) -> usize {
-        let Some(entry) = self.entries.at_mut(slot) else {
-            return 0;
-        };
-        if entry.is_full {
-            self.dirty.push(slot);
-        }
-        if entry.closing.is_some() || !self.worker.reads(slot) {
-            return 0;
-        }
-        let received = match entry.socket.receive(&mut self.buffer) {
-            Ok(received) => received,
-            Err(error) => {
-                self.end(slot, &error.into());
-                return 0;
-            }
-        };
-        let count = match received {
-            Received::Full(count) | Received::Drained(count) => count,
-            Received::End => {
-                self.end(slot, &StreamError::Closed);
-                return 0;
-            }
-        };
-        if count > 0 && !self.feed(now, slot, count) {
-            return count;
-        }
-        match received {
-            Received::Full(_) => self.mailbox.signal.push_ready(slot),
-            Received::Drained(_) | Received::End => self.await_readable(slot),
-        }
-        count
-    }
-
-    /// Takes the first `count` bytes of the buffer through the layers to the worker.
-    fn feed(&mut self, now: Moment, slot: u32, count: usize) -> bool {
-        let Some(entry) = self.entries.at_mut(slot) else {
-            return false;
-        };
-        let received = &mut self.buffer[..count];
-        let Some(layers) = &mut entry.layers else {
-            if std::mem::take(&mut entry.is_new)
-                && let Some(what) = explain(received)
-                && let Some(suppressed) = self.strangers.pass(now)
-            {
-                let listener = entry.listener.name.as_str();
-                let remote_addr = entry.permit.address;
-                tracing::warn!(listener, ?remote_addr, suppressed, "client speaks {what}");
-            }
-            self.worker.handle_bytes(now, slot, received);
-            return true;
-        };
-        let worker = &mut self.worker;
-        let sink = |bytes: &[u8]| worker.handle_bytes(now, slot, bytes);
-        let result = layers.receive(received, &mut self.scratch, sink);
-        // Answers to pings and to TLS messages.
-        self.dirty.push(slot);
-        match result {
-            Ok(()) => true,
-            Err(error) => {
-                self.end(slot, &error);
-                false
-            }
-        }
-    }
-
-    /// Asks to be woken when the connection has more; puts it on the list if it has already.
-    fn await_readable(&mut self, slot: u32) {
-        let Some(entry) = self.entries.at_mut(slot) else {
-            return;
-        };
-        match entry
-            .socket
-            .poll_read_ready(&mut Context::from_waker(&entry.waker))
-        {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) => self.mailbox.signal.push_ready(slot),
-            Poll::Ready(Err(error)) => self.end(slot, &error.into()),
         }
     }
 

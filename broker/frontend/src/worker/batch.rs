@@ -1,6 +1,6 @@
-//! Requests of one read, grouped by partition. The lists are used again for the next read, whose
-//! requests borrow from other bytes: an empty list is turned into one of another lifetime, which
-//! keeps its allocation.
+//! Requests of one round of reads, grouped by partition. The lists are used again for the next
+//! round, whose requests borrow from other bytes: an empty list is turned into one of another
+//! lifetime, which keeps its allocation.
 
 use catena_partition::Numbered;
 use catena_types::PartitionId;
@@ -14,45 +14,60 @@ pub(crate) struct Batch<'a> {
     pub(crate) requests: Vec<Numbered<'a>>,
 }
 
-/// Empty lists between reads.
+/// Empty lists between rounds.
 #[derive(Debug, Default)]
 pub(crate) struct Spare {
     batches: Vec<Batch<'static>>,
     lists: Vec<Vec<Numbered<'static>>>,
 }
 
-/// The batches of one read. Few: one read seldom touches many partitions.
+/// The batches of one round. Few: a round seldom touches many partitions.
 #[derive(Debug)]
 pub(crate) struct Batches<'a> {
     list: Vec<Batch<'a>>,
+    /// The batch with the latest of this client's requests that keep their order.
+    latest: usize,
 }
 
 impl<'a> Batches<'a> {
     pub(crate) fn new(spare: &mut Spare) -> Self {
         Self {
             list: recycle(std::mem::take(&mut spare.batches)),
+            latest: 0,
         }
     }
 
-    /// The requests for a partition, if there are any yet.
+    /// Requests of another client follow: they have no order with those that are here.
     #[inline]
-    pub(crate) fn find(&mut self, partition: PartitionId) -> Option<&mut Vec<Numbered<'a>>> {
-        let found = self
-            .list
-            .iter_mut()
-            .find(|batch| batch.partition == partition);
-        found.map(|batch| &mut batch.requests)
+    pub(crate) fn begin_client(&mut self) {
+        self.latest = 0;
     }
 
-    /// The requests for a partition, if it was the last to be touched. What a client publishes to
-    /// topics of different partitions is so exchanged, and delivered here, as it was sent: more
-    /// than the standard asks for, but what people expect of one connection.
+    /// The requests for a partition, if there are any yet: the latest, since requests are exchanged
+    /// in the order of their numbers.
     #[inline]
-    pub(crate) fn latest(&mut self, partition: PartitionId) -> Option<&mut Vec<Numbered<'a>>> {
-        let latest = self.list.last_mut();
-        latest
-            .filter(|batch| batch.partition == partition)
-            .map(|batch| &mut batch.requests)
+    pub(crate) fn find(&mut self, partition: PartitionId) -> Option<&mut Vec<Numbered<'a>>> {
+        let index = self.position(partition)?;
+        Some(&mut self.list[index].requests)
+    }
+
+    /// The requests for a partition, if they go out with or after what this client asked last. What
+    /// a client publishes to topics of different partitions is so exchanged, and delivered here, as
+    /// it was sent: more than the standard asks for, but what people expect of one connection.
+    #[inline]
+    pub(crate) fn next(&mut self, partition: PartitionId) -> Option<&mut Vec<Numbered<'a>>> {
+        let index = self.position(partition)?;
+        if index < self.latest {
+            return None;
+        }
+        self.latest = index;
+        Some(&mut self.list[index].requests)
+    }
+
+    #[inline]
+    fn position(&self, partition: PartitionId) -> Option<usize> {
+        let is_it = |batch: &Batch<'_>| batch.partition == partition;
+        self.list.iter().rposition(is_it)
     }
 
     /// Begins a batch for a partition.
@@ -63,6 +78,7 @@ impl<'a> Batches<'a> {
     ) -> &mut Vec<Numbered<'a>> {
         let requests = recycle(spare.lists.pop().unwrap_or_default());
         let index = self.list.len();
+        self.latest = index;
         self.list.push(Batch {
             partition,
             requests,

@@ -13,7 +13,7 @@ use super::ending::Leave;
 use super::ledger::Purpose;
 use super::state::State;
 
-/// The actions of one read on their way to partitions.
+/// The actions of one round of reads on their way to partitions.
 pub(crate) struct Dispatch<'d, 'r, P> {
     pub(crate) port: &'d P,
     pub(crate) state: &'d mut State,
@@ -40,26 +40,35 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
         state: &'d mut State,
         batches: &'d mut Batches<'r>,
         spare: &'d mut Spare,
-        slot: u32,
     ) -> Self {
-        let client = state.clients.at(slot);
-        let owner = client.map(|client| (client.session, client.generation));
-        let (session, generation) =
-            owner.unwrap_or((SessionId::from_packed(0), Generation::new(0)));
         Self {
             port,
             state,
             batches,
             spare,
-            slot,
-            session,
-            generation,
+            slot: 0,
+            session: SessionId::from_packed(0),
+            generation: Generation::new(0),
             last_topic: None,
             last_response_topic: "",
             is_acknowledged: false,
             leave: None,
             shut_down: None,
         }
+    }
+
+    /// Actions of this client follow.
+    #[inline]
+    pub(crate) fn begin_client(&mut self, slot: u32) {
+        let client = self.state.clients.at(slot);
+        let owner = client.map(|client| (client.session, client.generation));
+        (self.session, self.generation) =
+            owner.unwrap_or((SessionId::from_packed(0), Generation::new(0)));
+        self.slot = slot;
+        self.is_acknowledged = false;
+        self.leave = None;
+        self.shut_down = None;
+        self.batches.begin_client();
     }
 
     /// Turns an action into a request. `Connect` and `Authenticate` are none: they come alone.
@@ -177,7 +186,7 @@ impl<'d, 'r, P: Port> Dispatch<'d, 'r, P> {
     /// Asks something in the order in which the client asked.
     #[inline]
     pub(super) fn push(&mut self, partition: PartitionId, purpose: Purpose, request: Request<'r>) {
-        let requests = match self.batches.latest(partition) {
+        let requests = match self.batches.next(partition) {
             Some(requests) => requests,
             None => begin(self.state, self.batches, self.spare, partition),
         };

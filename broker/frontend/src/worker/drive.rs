@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catena_connection::{Action, Outbox, WillFate};
+use catena_connection::{Outbox, WillFate};
 use catena_mqtt::ReasonCode;
 use catena_partition::Numbered;
 use catena_transport::{Exchange, Port};
@@ -15,14 +15,16 @@ use super::client::{Client, Closing, Rules};
 use super::ending::Leave;
 use super::limits::ROUNDS_MAX;
 use super::opening::Authentication;
+use super::round::Round;
 use super::state::State;
 use super::stats::Stats;
 use super::turn::Turn;
 
 /// The clients of one worker thread and their exchange with the partitions.
 ///
-/// A turn: [`open`](Self::open), [`handle_bytes`](Self::handle_bytes),
-/// [`handle_closed`](Self::handle_closed), [`handle_authenticated`](Self::handle_authenticated) and
+/// A turn: [`open`](Self::open), [`handle_reads`](Self::handle_reads),
+/// [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed),
+/// [`handle_authenticated`](Self::handle_authenticated) and
 /// [`handle_timeouts`](Self::handle_timeouts) for what has happened, in any order; then
 /// [`run`](Self::run); then the lists: [`take_dirty`](Self::take_dirty),
 /// [`take_closing`](Self::take_closing), [`take_readable`](Self::take_readable),
@@ -33,7 +35,7 @@ pub struct Worker<P> {
     pub(super) port: P,
     pub(super) state: State,
     pub(super) spare: Spare,
-    pub(super) actions: Vec<Action<'static>>,
+    pub(super) round: Round<'static>,
     next_tick: Moment,
 }
 
@@ -45,7 +47,7 @@ impl<P: Port> Worker<P> {
             port,
             state,
             spare: Spare::default(),
-            actions: Vec::new(),
+            round: Round::default(),
             next_tick: Moment::ZERO,
         }
     }

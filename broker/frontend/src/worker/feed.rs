@@ -7,17 +7,46 @@ use catena_transport::Port;
 use catena_types::Moment;
 
 use super::Worker;
-use super::batch::{Batches, recycle};
+use super::batch::Batches;
 use super::client::Urgency;
 use super::dispatch::Dispatch;
 use super::ending::Leave;
-use super::limits::SPARE_ENTRIES_MAX;
+use super::round::Round;
 use super::state::State;
 
 impl<P: Port> Worker<P> {
     /// Takes bytes as they were read, all of them. What they lead to is exchanged with the
     /// partitions at once; [`Worker::run`] has to follow for the rest.
     pub fn handle_bytes(&mut self, now: Moment, slot: u32, input: &[u8]) {
+        self.handle_reads(now, [(slot, input)]);
+    }
+
+    /// Takes what several clients sent, as [`Worker::handle_bytes`] one after the other, but with
+    /// one exchange per partition for all of them, where nothing they say stands in the way.
+    pub fn handle_reads<'a>(
+        &mut self,
+        now: Moment,
+        reads: impl IntoIterator<Item = (u32, &'a [u8])>,
+    ) {
+        let mut round = self.round.take();
+        for (slot, input) in reads {
+            self.take_read(now, (slot, input), &mut round);
+        }
+        self.exchange_round(now, &mut round);
+        self.round = round.take();
+    }
+
+    /// Lets the client's connection take what was read. What it asks for joins the round if it can
+    /// wait for the others; else the round comes to its end first.
+    fn take_read<'a>(
+        &mut self,
+        now: Moment,
+        (slot, input): (u32, &'a [u8]),
+        round: &mut Round<'a>,
+    ) {
+        if round.has(slot) {
+            self.exchange_round(now, round);
+        }
         let Some(client) = self.state.clients.at_mut(slot) else {
             return;
         };
@@ -27,23 +56,30 @@ impl<P: Port> Worker<P> {
         self.state.stats.bytes_received += input.len() as u64;
         let partial = client.take_partial();
         if partial.is_empty() && !client.connection.is_waiting() {
-            let used = self.process(now, slot, input);
+            let used = self.process(now, (slot, input), round);
             self.state
                 .keep(slot, Vec::new(), input.get(used..).unwrap_or_default());
         } else {
-            self.continue_partial(now, slot, partial, input);
+            self.exchange_round(now, round);
+            self.continue_partial(now, (slot, input), partial, round);
         }
         self.state.set_alarm(slot);
     }
 
     /// Goes on with a packet whose beginning came before.
-    fn continue_partial(&mut self, now: Moment, slot: u32, mut partial: Vec<u8>, input: &[u8]) {
+    fn continue_partial<'a>(
+        &mut self,
+        now: Moment,
+        (slot, input): (u32, &'a [u8]),
+        mut partial: Vec<u8>,
+        round: &mut Round<'a>,
+    ) {
         let client = self.state.clients.at(slot);
         if client.is_none_or(|client| client.connection.is_waiting()) {
             return self.state.keep(slot, partial, input);
         }
         let rest = complete(&mut partial, input);
-        let used = self.process(now, slot, &partial);
+        let used = self.process_alone(now, (slot, &partial), round);
         if used < partial.len() {
             partial.drain(..used);
             return self.state.keep(slot, partial, rest);
@@ -56,7 +92,7 @@ impl<P: Port> Worker<P> {
         let used = if is_waiting(&self.state) {
             0
         } else {
-            self.process(now, slot, rest)
+            self.process(now, (slot, rest), round)
         };
         // A buffer that has grown large is not kept for a small beginning.
         self.state
@@ -65,6 +101,7 @@ impl<P: Port> Worker<P> {
 
     /// Goes on with input that was put aside until the broker had answered.
     pub(super) fn feed_held(&mut self, now: Moment) {
+        let mut round = self.round.take();
         while let Some(slot) = self.state.held.pop() {
             if let Some(client) = self.state.clients.at_mut(slot)
                 && !client.is_ending()
@@ -72,7 +109,7 @@ impl<P: Port> Worker<P> {
             {
                 let mut partial = client.take_partial();
                 if !partial.is_empty() {
-                    let used = self.process(now, slot, &partial);
+                    let used = self.process_alone(now, (slot, &partial), &mut round);
                     partial.drain(..used);
                     self.state.keep(slot, partial, &[]);
                 }
@@ -80,23 +117,45 @@ impl<P: Port> Worker<P> {
             }
             self.state.reopen(now, slot);
         }
+        self.round = round.take();
     }
 
-    /// Lets the connection take whole packets, and has done what they ask. Returns how many bytes
-    /// were used.
-    fn process(&mut self, now: Moment, slot: u32, input: &[u8]) -> usize {
+    /// [`Worker::process`] in a round of its own, which uses the lists of `round`, an empty one.
+    fn process_alone(&mut self, now: Moment, read: (u32, &[u8]), round: &mut Round<'_>) -> usize {
+        let mut own = round.take();
+        let used = self.process(now, read, &mut own);
+        self.exchange_round(now, &mut own);
+        *round = own.take();
+        used
+    }
+
+    /// Lets the connection take whole packets, and has done what they ask, or leaves it to the end
+    /// of the round. Returns how many bytes were used.
+    fn process<'a>(
+        &mut self,
+        now: Moment,
+        (slot, input): (u32, &'a [u8]),
+        round: &mut Round<'a>,
+    ) -> usize {
         if input.is_empty() {
             return 0;
         }
-        let mut actions: Vec<Action<'_>> = recycle(std::mem::take(&mut self.actions));
-        let result = self.state.take_packets(now, slot, input, &mut actions);
-        if !actions.is_empty() || result.is_err() {
-            self.perform(now, slot, &mut actions, result.as_ref().err().copied());
-        }
-        if actions.capacity() <= SPARE_ENTRIES_MAX {
-            self.actions = recycle(actions);
+        let actions = round.begin(slot);
+        let result = self.state.take_packets(now, slot, input, actions);
+        if result.is_err() || !round.can_wait() {
+            let mut own = round.split_off();
+            self.exchange_round(now, round);
+            self.perform(now, slot, &mut own, result.as_ref().err().copied());
         }
         result.unwrap_or(input.len())
+    }
+
+    /// Exchanges what the round has gathered, and empties it.
+    fn exchange_round(&mut self, now: Moment, round: &mut Round<'_>) {
+        if !round.is_empty() {
+            self.perform_runs(now, round.runs(), None);
+        }
+        round.clear();
     }
 
     fn perform(
@@ -116,7 +175,7 @@ impl<P: Port> Worker<P> {
         let leave = loop {
             let (run, after) = rest.split_at(run_length(rest));
             let close = if after.is_empty() { close } else { None };
-            let leave = self.perform_run(now, slot, run, close);
+            let leave = self.perform_runs(now, std::iter::once((slot, run)), close);
             if let (Some(Action::Subscribe { .. }), Some(client)) =
                 (run.last(), self.state.clients.at(slot))
             {
@@ -139,34 +198,37 @@ impl<P: Port> Worker<P> {
         }
     }
 
-    /// Exchanges what actions ask for, in any order of partitions. Returns whether the connection
-    /// ends.
-    fn perform_run(
+    /// Exchanges what clients ask for, in any order of partitions; the last of them is closed then
+    /// if `close` says so. Returns whether its connection ends.
+    fn perform_runs<'r, 'a: 'r>(
         &mut self,
         now: Moment,
-        slot: u32,
-        actions: &[Action<'_>],
+        runs: impl Iterator<Item = (u32, &'r [Action<'a>])>,
         close: Option<Close>,
     ) -> bool {
         let mut batches = Batches::new(&mut self.spare);
         let (state, spare) = (&mut self.state, &mut self.spare);
-        let mut dispatch = Dispatch::new(&self.port, state, &mut batches, spare, slot);
-        for action in actions {
-            dispatch.handle_action(action);
-        }
-        let is_acknowledged = dispatch.is_acknowledged;
-        let shut_down = dispatch.shut_down;
-        let leave = dispatch.leave.or(close.map(Leave::from));
-        if let Some(leave) = leave {
-            self.state.begin_end(slot, leave, Urgency::Flush);
-        } else if is_acknowledged {
-            self.state.begin_resume(slot);
+        let mut dispatch = Dispatch::new(&self.port, state, &mut batches, spare);
+        let mut shut_down = Vec::new();
+        let mut leave = None;
+        for (slot, actions) in runs {
+            dispatch.begin_client(slot);
+            for action in actions {
+                dispatch.handle_action(action);
+            }
+            leave = dispatch.leave.or(close.map(Leave::from));
+            if let Some(leave) = leave {
+                dispatch.state.begin_end(slot, leave, Urgency::Flush);
+            } else if dispatch.is_acknowledged {
+                dispatch.state.begin_resume(slot);
+            }
+            shut_down.extend(dispatch.shut_down.map(|why| (slot, why)));
         }
         for batch in batches.iter() {
             self.exchange(now, batch.partition, &batch.requests);
         }
         batches.finish(&mut self.spare);
-        if let Some(why) = shut_down {
+        for (slot, why) in shut_down {
             self.state.shut_down(slot, why);
         }
         leave.is_some()

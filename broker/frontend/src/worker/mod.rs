@@ -15,6 +15,7 @@ mod ledger;
 mod limits;
 mod opening;
 mod output;
+mod round;
 mod stalled;
 mod state;
 mod stats;

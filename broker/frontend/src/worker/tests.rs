@@ -4,3 +4,4 @@ mod deliveries;
 mod endings;
 mod fake;
 mod requests;
+mod rounds;

@@ -266,6 +266,8 @@ impl World {
         let station = self.station(seat);
         let mut ready: Vec<LinkId> = std::mem::take(&mut station.ready).into_iter().collect();
         self.scheduler.shuffle(&mut ready);
+        // As the shell does, reads are gathered for a while and given to the worker together.
+        let mut gathered: Vec<(u32, Vec<u8>)> = Vec::new();
         for link in ready {
             let Some(slot) = self.station(seat).slots.get(&link).copied() else {
                 continue;
@@ -284,16 +286,27 @@ impl World {
             };
             let bytes = self.network.take(link, Way::Up, count);
             if !bytes.is_empty() {
-                self.station(seat).worker.handle_bytes(now, slot, &bytes);
+                gathered.push((slot, bytes));
                 self.flush_client(link);
             }
-            if self.network.is_over(link, Way::Up) {
+            let is_over = self.network.is_over(link, Way::Up);
+            if is_over || self.scheduler.one_in(4) {
+                self.feed(seat, now, &mut gathered);
+            }
+            if is_over {
                 self.note_goodbye(link);
                 self.close(seat, slot);
             } else if self.network.available(link, Way::Up) > 0 {
                 self.station(seat).ready.insert(link);
             }
         }
+        self.feed(seat, now, &mut gathered);
+    }
+
+    fn feed(&mut self, seat: Seat, now: Moment, gathered: &mut Vec<(u32, Vec<u8>)>) {
+        let reads = gathered.iter().map(|(slot, bytes)| (*slot, &**bytes));
+        self.station(seat).worker.handle_reads(now, reads);
+        gathered.clear();
     }
 
     fn take_readable(&mut self, seat: Seat) {

@@ -204,7 +204,7 @@ impl Port for Fake {
                 connection: waiting.connection,
                 generation: Generation::new(inner.generation),
                 session: SESSION,
-                attachment: AttachmentIndex(u32::from(partition)),
+                attachment: AttachmentIndex(u32::from(partition) + 256 * waiting.connection),
                 stamp: Stamp::new(waiting.stamp),
                 what: Outgoing::Publish(publish),
             };
