@@ -18,29 +18,32 @@ use crate::{Answer, Client, Identity, Settings};
 #[derive(Debug)]
 pub(crate) struct Answers {
     queue: VecDeque<Kept>,
+    /// The replies that are no short ones, in the order of their answers.
+    replies: VecDeque<u8>,
     seed: u64,
-    /// Bytes of replies that have memory of their own.
-    reply_bytes: u64,
     dropped: u64,
 }
 
-/// One answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One answer. There are as many as writes in the last seconds: each byte counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kept {
-    client: Client,
-    /// A keyed hash of the correlation data: a client can neither steer it nor meet another's.
-    correlation: u64,
+    /// A keyed hash of the client and the correlation data: a client can neither steer it nor meet
+    /// another's.
+    call: u64,
     until: Moment,
     /// [`Version::ZERO`] if the response has none.
     version: Version,
     reply: Payload,
 }
 
+const _: () = assert!(size_of::<Kept>() == 32);
+
 /// The payload of a reply. Most are a few bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Payload {
     Short(u8, [u8; SHORT_REPLY_BYTES]),
-    Long(Box<[u8]>),
+    /// As many bytes of [`Answers::replies`].
+    Long(u32),
 }
 
 impl Payload {
@@ -51,21 +54,15 @@ impl Payload {
                 place.copy_from_slice(bytes);
                 Self::Short(bytes.len() as u8, short)
             }
-            None => Self::Long(bytes.into()),
+            None => Self::Long(bytes.len() as u32),
         }
     }
 
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Short(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
-            Self::Long(bytes) => bytes,
-        }
-    }
-
-    fn own_bytes(&self) -> u64 {
+    /// Its bytes among the replies.
+    fn long(&self) -> usize {
         match self {
             Self::Short(..) => 0,
-            Self::Long(bytes) => bytes.len() as u64,
+            Self::Long(len) => *len as usize,
         }
     }
 }
@@ -74,8 +71,8 @@ impl Answers {
     pub(crate) const fn new(seed: u64) -> Self {
         Self {
             queue: VecDeque::new(),
+            replies: VecDeque::new(),
             seed,
-            reply_bytes: 0,
             dropped: 0,
         }
     }
@@ -90,15 +87,33 @@ impl Answers {
         if !identity.again {
             return None;
         }
-        let wanted = (client, self.hash(identity));
-        let is_it = |kept: &&Kept| (kept.client, kept.correlation) == wanted && kept.until > now;
-        let kept = self.queue.iter().rev().find(is_it)?;
-        reply.extend_from_slice(kept.reply.bytes());
-        let version = (kept.version != Version::ZERO).then_some(kept.version);
-        Some(Answer {
-            version,
-            repeated: true,
-        })
+        let wanted = self.hash(client, identity);
+        let mut end = self.replies.len();
+        for kept in self.queue.iter().rev() {
+            let start = end - kept.reply.long();
+            if kept.call == wanted && kept.until > now {
+                self.append(&kept.reply, start, reply);
+                let version = (kept.version != Version::ZERO).then_some(kept.version);
+                return Some(Answer {
+                    version,
+                    repeated: true,
+                });
+            }
+            end = start;
+        }
+        None
+    }
+
+    /// Appends a reply; one that is not short begins at `start`.
+    fn append(&self, payload: &Payload, start: usize, reply: &mut Vec<u8>) {
+        match payload {
+            Payload::Short(len, bytes) => {
+                reply.extend_from_slice(bytes.get(..usize::from(*len)).unwrap_or_default());
+            }
+            Payload::Long(len) => {
+                reply.extend(self.replies.range(start..start + *len as usize));
+            }
+        }
     }
 
     /// Keeps the reply to a request until the request runs out, or until there are too many.
@@ -112,21 +127,26 @@ impl Answers {
         if identity.until <= now {
             return;
         }
-        self.push(Kept {
-            client,
-            correlation: self.hash(identity),
+        // Before the new one comes, so that the queue never grows beyond its limit.
+        let (answers_max, bytes_max) = (
+            settings.answers_max.min(ANSWERS_MAX),
+            settings.answer_bytes_max,
+        );
+        let own = size_of::<Kept>() as u64 + Payload::new(reply).long() as u64;
+        while self.len() + 1 > answers_max || self.bytes() + own > bytes_max {
+            self.dropped += 1;
+            if self.pop().is_none() {
+                // There is no room for any.
+                return;
+            }
+        }
+        let kept = Kept {
+            call: self.hash(client, identity),
             until: identity.until,
             version: version.unwrap_or(Version::ZERO),
             reply: Payload::new(reply),
-        });
-        while self.len() > settings.answers_max.min(ANSWERS_MAX)
-            || self.bytes() > settings.answer_bytes_max
-        {
-            if self.pop().is_none() {
-                break;
-            }
-            self.dropped += 1;
-        }
+        };
+        self.push(kept, reply);
     }
 
     /// Forgets the oldest, if it has run out. `false` if it has not.
@@ -135,9 +155,8 @@ impl Answers {
             return false;
         }
         self.pop();
-        if self.queue.len() < self.queue.capacity() / 4 {
-            self.queue.shrink_to(self.queue.len() * 2);
-        }
+        shrink(&mut self.queue);
+        shrink(&mut self.replies);
         true
     }
 
@@ -151,7 +170,7 @@ impl Answers {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.len() * size_of::<Kept>() as u64 + self.reply_bytes
+        self.len() * size_of::<Kept>() as u64 + self.replies.len() as u64
     }
 
     /// Answers dropped because of the limits.
@@ -159,30 +178,35 @@ impl Answers {
         self.dropped
     }
 
-    fn push(&mut self, kept: Kept) {
-        self.reply_bytes += kept.reply.own_bytes();
+    fn push(&mut self, kept: Kept, reply: &[u8]) {
+        if let Payload::Long(_) = kept.reply {
+            self.replies.extend(reply);
+        }
         self.queue.push_back(kept);
     }
 
     fn pop(&mut self) -> Option<Kept> {
         let kept = self.queue.pop_front()?;
-        self.reply_bytes -= kept.reply.own_bytes();
+        self.replies.drain(..kept.reply.long());
         Some(kept)
     }
 
-    fn hash(&self, identity: &Identity<'_>) -> u64 {
-        siphash(self.seed, 2, identity.correlation)
+    fn hash(&self, client: Client, identity: &Identity<'_>) -> u64 {
+        siphash(self.seed, client.number(), identity.correlation)
     }
 
     /// Appends the state.
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         writer.len(self.queue.len());
+        let (mut start, mut reply) = (0, Vec::new());
         for kept in &self.queue {
-            writer.u64(kept.client.number());
-            writer.u64(kept.correlation);
+            writer.u64(kept.call);
             writer.u64(kept.until.nanos());
             writer.u64(kept.version.packed());
-            writer.bytes(kept.reply.bytes());
+            reply.clear();
+            self.append(&kept.reply, start, &mut reply);
+            start += kept.reply.long();
+            writer.bytes(&reply);
         }
     }
 
@@ -192,14 +216,18 @@ impl Answers {
     /// [`Truncated`] if the bytes are none.
     pub(crate) fn read(seed: u64, reader: &mut Reader<'_>) -> Result<Self, Truncated> {
         let mut answers = Self::new(seed);
-        for _ in 0..reader.count(40)? {
-            answers.push(Kept {
-                client: Client::new(reader.u64()?),
-                correlation: reader.u64()?,
-                until: Moment::from_nanos(reader.u64()?),
-                version: Version::from_packed(reader.u64()?),
-                reply: Payload::new(reader.bytes()?),
-            });
+        for _ in 0..reader.count(32)? {
+            let (call, until) = (reader.u64()?, Moment::from_nanos(reader.u64()?));
+            let version = Version::from_packed(reader.u64()?);
+            let bytes = reader.bytes()?;
+            let reply = Payload::new(bytes);
+            let kept = Kept {
+                call,
+                until,
+                version,
+                reply,
+            };
+            answers.push(kept, bytes);
         }
         Ok(answers)
     }
@@ -210,12 +238,19 @@ impl Answers {
     /// A [`Fault`] if it differs.
     #[cfg(any(test, feature = "validate"))]
     pub(crate) fn validate(&self) -> Result<(), Fault> {
-        let counted: u64 = self.queue.iter().map(|kept| kept.reply.own_bytes()).sum();
+        let counted: usize = self.queue.iter().map(|kept| kept.reply.long()).sum();
         invariant!(
-            counted == self.reply_bytes,
-            "bytes of answers are counted",
+            counted == self.replies.len(),
+            "each reply has its answer",
             counted = counted
         );
         Ok(())
+    }
+}
+
+/// Gives room back that is not needed any more.
+fn shrink<T>(queue: &mut VecDeque<T>) {
+    if queue.len() < queue.capacity() / 4 {
+        queue.shrink_to(queue.len() * 2);
     }
 }

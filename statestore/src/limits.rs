@@ -37,4 +37,4 @@ pub const SCAN_STEPS_PER_KEY: u64 = 40;
 pub const ANSWERS_MAX: u64 = 65_536;
 
 /// The longest reply in bytes that takes no memory of its own among the recent answers.
-pub(crate) const SHORT_REPLY_BYTES: usize = 15;
+pub(crate) const SHORT_REPLY_BYTES: usize = 6;

@@ -130,7 +130,7 @@ fn state_store(
         registration_bytes: Bounded::constant::<{ 64 * MIB }>(),
         kept_changes: Bounded::constant::<1_000_000>(),
         kept_change_bytes: Bounded::constant::<{ 64 * MIB }>(),
-        recent_answers: Bounded::constant::<1_000_000>(),
+        recent_answers: Bounded::constant::<262_144>(),
         recent_answer_bytes: Bounded::constant::<{ 64 * MIB }>(),
     }
 }
