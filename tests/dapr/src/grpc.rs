@@ -1,10 +1,13 @@
-//! Dapr's gRPC API, and an application that a sidecar calls by gRPC.
+//! Dapr's gRPC API, an application that a sidecar calls by gRPC, and one that asks for a stream of
+//! events.
 
 mod app;
 mod client;
+mod stream;
 
 pub use app::GrpcApp;
 pub use client::Grpc;
+pub use stream::EventStream;
 
 /// Messages and services of Dapr's API, as far as tests use them.
 #[expect(

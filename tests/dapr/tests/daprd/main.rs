@@ -18,5 +18,6 @@ mod refusals;
 mod sample;
 mod setting;
 mod state;
+mod streaming;
 mod streams;
 mod ttl;
