@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
 use tonic::{Status, Streaming};
 
@@ -30,7 +30,7 @@ type Answer = dyn Fn(&TopicEventRequest) -> Option<TopicEventResponseStatus> + S
 
 /// An open stream, which is cancelled with this value.
 pub struct EventStream {
-    requests: mpsc::UnboundedSender<SubscribeTopicEventsRequestAlpha1>,
+    requests: mpsc::Sender<SubscribeTopicEventsRequestAlpha1>,
     inbox: Arc<Inbox>,
     end: Option<mpsc::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -56,8 +56,8 @@ impl EventStream {
         answer: impl Fn(&TopicEventRequest) -> Option<TopicEventResponseStatus> + Send + 'static,
     ) -> anyhow::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (requests, asked) = mpsc::unbounded_channel();
-        requests.send(request(Asked::InitialRequest(initial)))?;
+        let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+        requests.try_send(request(Asked::InitialRequest(initial)))?;
         let opened = runtime.block_on(async { timeout(PATIENCE, begin(port, asked)).await });
         let mut events = opened.context("no answer to a new stream")??;
         let inbox = Arc::new(Inbox::default());
@@ -123,9 +123,17 @@ impl EventStream {
     }
 
     /// Answers to an event that was left unanswered.
-    pub fn answer(&self, event: &TopicEventRequest, status: TopicEventResponseStatus) {
-        // Without a stream there is nobody who wants to know.
-        let _ = self.requests.send(answered(event, status));
+    ///
+    /// # Errors
+    ///
+    /// That the stream has ended, or is full of answers.
+    pub fn answer(
+        &self,
+        event: &TopicEventRequest,
+        status: TopicEventResponseStatus,
+    ) -> anyhow::Result<()> {
+        let sent = self.requests.try_send(answered(event, status));
+        sent.context("nobody takes an answer")
     }
 }
 
@@ -150,12 +158,12 @@ impl fmt::Debug for EventStream {
 /// Opens the stream, and takes the sidecar's first word from it.
 async fn begin(
     port: u16,
-    asked: mpsc::UnboundedReceiver<SubscribeTopicEventsRequestAlpha1>,
+    asked: mpsc::Receiver<SubscribeTopicEventsRequestAlpha1>,
 ) -> anyhow::Result<Streaming<SubscribeTopicEventsResponseAlpha1>> {
     let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?;
     let connected = endpoint.connect().await;
     let channel = connected.with_context(|| format!("cannot connect to port {port}"))?;
-    let requests = UnboundedReceiverStream::new(asked);
+    let requests = ReceiverStream::new(asked);
     let mut client = DaprClient::new(channel);
     let mut events = client
         .subscribe_topic_events_alpha1(requests)
@@ -171,7 +179,7 @@ async fn begin(
 async fn receive(
     events: &mut Streaming<SubscribeTopicEventsResponseAlpha1>,
     inbox: &Inbox,
-    requests: &mpsc::UnboundedSender<SubscribeTopicEventsRequestAlpha1>,
+    requests: &mpsc::Sender<SubscribeTopicEventsRequestAlpha1>,
     answer: &Answer,
 ) -> String {
     let how: Result<(), Status> = loop {
@@ -185,7 +193,7 @@ async fn receive(
                 lock(&inbox.events).push(event.clone());
                 if let Some(status) = status {
                     // As it ends, nobody wants answers.
-                    let _ = requests.send(answered(&event, status));
+                    let _ = requests.send(answered(&event, status)).await;
                 }
             }
             Ok(None) => break Ok(()),
@@ -222,6 +230,9 @@ fn request(asked: Asked) -> SubscribeTopicEventsRequestAlpha1 {
 fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Requests that wait to be sent.
+const REQUESTS_MAX: usize = 64;
 
 /// For a sidecar on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(60);

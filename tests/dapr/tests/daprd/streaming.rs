@@ -220,10 +220,10 @@ fn a_stream_goes_on_when_the_broker_is_back() -> anyhow::Result<()> {
         publish_all(&sidecar, 0..1)?;
         let first = stream.wait(1, PATIENCE)?;
         setting.restart_broker()?;
-        stream.answer(&first[0], Status::Retry);
+        stream.answer(&first[0], Status::Retry)?;
         let again = stream.wait(2, PATIENCE)?;
         assert_eq!(numbers(&stream), [0, 0]);
-        stream.answer(&again[1], Status::Success);
+        stream.answer(&again[1], Status::Success)?;
         clock::until("an event of the new broker", PATIENCE, || {
             let target = ("POST", "/v1.0/publish/pubsub/orders");
             sidecar.ask_json(target, &json!(1))?;
