@@ -44,7 +44,7 @@ impl<P: Port> Worker<P> {
         (slot, input): (u32, &'a [u8]),
         round: &mut Round<'a>,
     ) {
-        if round.has(slot) {
+        if round.is_over_for(slot) {
             self.exchange_round(now, round);
         }
         let Some(client) = self.state.clients.at_mut(slot) else {

@@ -3,7 +3,7 @@
 use catena_connection::Action;
 
 use super::batch::recycle;
-use super::limits::SPARE_ENTRIES_MAX;
+use super::limits::{ROUND_CLIENTS_MAX, SPARE_ENTRIES_MAX};
 
 /// Actions of several clients, in the order in which their bytes were read.
 #[derive(Debug, Default)]
@@ -40,9 +40,11 @@ impl<'a> Round<'a> {
         self.actions.is_empty()
     }
 
-    /// Whether there is something of this client.
-    pub(crate) fn has(&self, slot: u32) -> bool {
-        self.clients.iter().any(|(client, _)| *client == slot)
+    /// Whether this client's next actions need a round of their own: there are some of it here, or
+    /// there are enough of others.
+    pub(crate) fn is_over_for(&self, slot: u32) -> bool {
+        self.clients.len() >= ROUND_CLIENTS_MAX
+            || self.clients.iter().any(|(client, _)| *client == slot)
     }
 
     /// Whether others may be heard before what the last client asked for is done.

@@ -2,6 +2,7 @@
 
 use catena_mqtt::Qos;
 
+use super::super::limits::ROUND_CLIENTS_MAX;
 use super::fake::{Bench, NOW, Waiting, publish1, subscribe};
 
 /// A bench with three connected clients.
@@ -33,6 +34,16 @@ fn what_clients_ask_of_one_partition_is_one_exchange() {
     for slot in [a, b, c] {
         assert_eq!(bench.send(slot), [0x40, 2, 0, 1, 0x40, 2, 0, 2]);
     }
+}
+
+#[test]
+fn a_round_has_so_many_clients_and_no_more() {
+    let mut bench = Bench::new();
+    let slots: Vec<u32> = (0..=ROUND_CLIENTS_MAX).map(|_| bench.connected()).collect();
+    let packet = publish1("t/1", 1, "x");
+    let reads: Vec<(u32, &[u8])> = slots.iter().map(|slot| (*slot, &*packet)).collect();
+    let (exchanges, asked) = read(&mut bench, &reads);
+    assert_eq!((exchanges, asked.len()), (2, slots.len()));
 }
 
 #[test]
