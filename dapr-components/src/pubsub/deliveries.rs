@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::settings::{Delivery, OnFailure};
+
 /// Number of a message, in the order of arrival.
 pub(super) type Number = u64;
 
@@ -73,6 +75,22 @@ pub(super) enum Verdict<M> {
 /// end of a stream are none.
 const END_OF_STREAM: Duration = Duration::from_secs(1);
 
+impl Rules {
+    /// Those of a subscription.
+    pub(super) fn of(delivery: &Delivery) -> Self {
+        Self {
+            in_flight_max: delivery.in_flight_max,
+            redeliveries_max: match delivery.on_failure {
+                OnFailure::Redeliver => delivery.redeliveries_max,
+                OnFailure::Drop => 0,
+            },
+            backoff_min: delivery.backoff_min,
+            backoff_max: delivery.backoff_max,
+            block_on_retry: delivery.block_on_retry,
+        }
+    }
+}
+
 impl<M> Deliveries<M> {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
@@ -85,6 +103,11 @@ impl<M> Deliveries<M> {
             turn: 0,
             is_paused: false,
         }
+    }
+
+    /// What decides from now on.
+    pub(super) fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
     }
 
     /// A stream begins.

@@ -21,7 +21,7 @@ use super::deliveries::StreamNumber;
 use super::mapping;
 use super::opening::{Opening, Openings};
 use super::settings::Settings;
-use super::topic::{Command, Sender, Shared, Topic};
+use super::topic::{Command, Opened, Sender, Shared, Topic};
 
 /// One Component resource of a publish/subscribe type.
 #[derive(Debug)]
@@ -264,6 +264,11 @@ impl Instance {
             .settings
             .delivery
             .overlaid(&Properties::new(metadata))?;
+        let opened = Opened {
+            sender,
+            topic: topic.to_owned(),
+            delivery: delivery.clone(),
+        };
         let commands = {
             let mut topics = self.topics();
             let topic = topics.entry(filter).or_insert_with_key(|filter| {
@@ -281,13 +286,13 @@ impl Instance {
             topic.commands.clone()
         };
         let number = self.next_stream.fetch_add(1, Ordering::Relaxed);
-        let opened = commands.send(Command::Open {
+        let sent = commands.send(Command::Open {
             stream: number,
-            sender,
+            opened,
             opening,
         });
         let closed = |_| Status::unavailable("the component instance is closed");
-        opened.await.map_err(closed)?;
+        sent.await.map_err(closed)?;
         Ok(Stream { number, commands })
     }
 

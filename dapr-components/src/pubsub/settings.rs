@@ -48,6 +48,8 @@ pub struct Delivery {
     pub retain_as_published: bool,
     /// Whether the sidecar wraps what comes itself: then content types are handed over as they are.
     pub raw: bool,
+    /// What a sidecar is told of the topic of a message.
+    pub topic_name: TopicName,
     /// How many messages a stream may have unanswered.
     pub in_flight_max: usize,
     /// What follows when an application has failed on a message.
@@ -67,6 +69,15 @@ pub struct Delivery {
     pub orphans_wait: Duration,
     /// Whether the end of the last stream ends the subscription at the broker.
     pub unsubscribe_on_close: bool,
+}
+
+/// What a sidecar is told of the topic of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicName {
+    /// The topic that it was published to.
+    Message,
+    /// The one that the stream was opened for, which may have wildcards.
+    Subscription,
 }
 
 /// What follows when an application has failed on a message.
@@ -140,6 +151,7 @@ impl Delivery {
             no_local: false,
             retain_as_published: false,
             raw: false,
+            topic_name: TopicName::Message,
             in_flight_max: 16,
             on_failure: OnFailure::Redeliver,
             redeliveries_max: 5,
@@ -172,6 +184,11 @@ impl Delivery {
             ("2", RetainHandling::Never),
         ];
         let retained = properties.read(&["retainHandling"], |field| field.word(&retained))?;
+        let topic_name = [
+            ("message", TopicName::Message),
+            ("subscription", TopicName::Subscription),
+        ];
+        let topic_name = properties.read(&["topicName"], |field| field.word(&topic_name))?;
         let on_failure = [
             ("redeliver", OnFailure::Redeliver),
             ("drop", OnFailure::Drop),
@@ -196,6 +213,7 @@ impl Delivery {
             no_local: switch("noLocal", self.no_local)?,
             retain_as_published: switch("retainAsPublished", self.retain_as_published)?,
             raw: switch("rawPayload", self.raw)?,
+            topic_name: topic_name.unwrap_or(self.topic_name),
             in_flight_max: in_flight.map_or(self.in_flight_max, number),
             on_failure: on_failure.unwrap_or(self.on_failure),
             redeliveries_max: redeliveries.map_or(self.redeliveries_max, count),
@@ -287,7 +305,12 @@ mod tests {
     fn a_subscription_has_its_own_rules_over_those_of_the_component() {
         let base = read(&[("maxRedeliveries", "2"), ("redeliveryBackoff", "50ms")]);
         let base = base.unwrap().delivery;
-        let own = [("qos", "0"), ("rawPayload", "true"), ("onFailure", "drop")];
+        let own = [
+            ("qos", "0"),
+            ("rawPayload", "true"),
+            ("onFailure", "drop"),
+            ("topicName", "subscription"),
+        ];
         let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let own = base.overlaid(&Properties::new(own.into())).unwrap();
         assert_eq!(own.redeliveries_max, 2);
@@ -296,6 +319,7 @@ mod tests {
             (own.qos, own.on_failure, own.raw),
             (Qos::AtMostOnce, OnFailure::Drop, true)
         );
+        assert_eq!(own.topic_name, TopicName::Subscription);
     }
 
     #[test]
@@ -307,6 +331,7 @@ mod tests {
             ("maxInFlight", "none"),
             ("retainHandling", "3"),
             ("onFailure", "cry"),
+            ("topicName", "any"),
             ("deadLetterTopic", "a/#"),
             ("shareGroup", "a/b"),
             ("sharedSubscription", "true"),

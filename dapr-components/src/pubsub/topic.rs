@@ -21,7 +21,7 @@ use crate::status;
 use super::deliveries::{Deliveries, Number, Rules, StreamNumber, Verdict};
 use super::mapping;
 use super::opening::Opening;
-use super::settings::{Delivery, OnFailure};
+use super::settings::{Delivery, TopicName};
 
 /// What a sidecar takes at most is 4 MiB; a larger message would end its stream for ever.
 const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
@@ -37,7 +37,7 @@ pub(super) type Sender = mpsc::Sender<Result<PullMessagesResponse, Status>>;
 pub(super) enum Command {
     Open {
         stream: StreamNumber,
-        sender: Sender,
+        opened: Opened,
         opening: Opening,
     },
     Answer {
@@ -48,6 +48,16 @@ pub(super) enum Command {
     End {
         stream: StreamNumber,
     },
+}
+
+/// How a stream was opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) sender: Sender,
+    /// The topic, as the sidecar calls it.
+    pub(super) topic: String,
+    /// Its settings, with those of its metadata.
+    pub(super) delivery: Delivery,
 }
 
 /// What the topics of an instance share.
@@ -64,10 +74,11 @@ pub(super) struct Shared {
 /// The task.
 pub(super) struct Topic {
     filter: String,
+    /// That of the latest stream.
     delivery: Delivery,
     shared: Shared,
     commands: mpsc::Receiver<Command>,
-    senders: BTreeMap<StreamNumber, Sender>,
+    streams: BTreeMap<StreamNumber, Opened>,
     deliveries: Deliveries<Held>,
     unanswered: Arc<AtomicUsize>,
     messages: Option<Messages>,
@@ -82,9 +93,10 @@ pub(super) struct Topic {
 
 type Subscribing = Pin<Box<dyn Future<Output = Result<Messages, Error>> + Send>>;
 
-/// A message, and what a stream gets for it when it is given it first.
+/// A message, and what a stream gets for it when it is given it first, if it is `raw` as well.
 struct Held {
     message: Message,
+    raw: bool,
     response: Option<PullMessagesResponse>,
 }
 
@@ -105,23 +117,13 @@ impl Topic {
         commands: mpsc::Receiver<Command>,
         unanswered: Arc<AtomicUsize>,
     ) -> Self {
-        let redeliveries_max = match delivery.on_failure {
-            OnFailure::Redeliver => delivery.redeliveries_max,
-            OnFailure::Drop => 0,
-        };
-        let rules = Rules {
-            in_flight_max: delivery.in_flight_max,
-            redeliveries_max,
-            backoff_min: delivery.backoff_min,
-            backoff_max: delivery.backoff_max,
-            block_on_retry: delivery.block_on_retry,
-        };
+        let rules = Rules::of(&delivery);
         Self {
             filter,
             delivery,
             shared,
             commands,
-            senders: BTreeMap::new(),
+            streams: BTreeMap::new(),
             deliveries: Deliveries::new(rules),
             unanswered,
             messages: None,
@@ -203,10 +205,13 @@ impl Topic {
         match command {
             Command::Open {
                 stream,
-                sender,
+                opened,
                 opening,
             } => {
-                self.senders.insert(stream, sender);
+                // A subscription that is changed is opened anew, perhaps before its end is seen.
+                self.deliveries.set_rules(Rules::of(&opened.delivery));
+                self.delivery = opened.delivery.clone();
+                self.streams.insert(stream, opened);
                 self.deliveries.add_stream(stream);
                 self.shared.streams.fetch_add(1, Ordering::Relaxed);
                 self.orphaned_until = None;
@@ -270,10 +275,12 @@ impl Topic {
     }
 
     fn handle_message(&mut self, message: Message) {
-        let response = mapping::response(&message, self.delivery.raw);
+        let raw = self.delivery.raw;
+        let response = mapping::response(&message, raw);
         let is_large = response.encoded_len() > RESPONSE_BYTES_MAX;
         let held = Held {
             message,
+            raw,
             response: Some(response),
         };
         if is_large {
@@ -359,12 +366,13 @@ impl Topic {
                 }
                 continue;
             }
-            let response = held.response.take();
-            let mut response =
-                response.unwrap_or_else(|| mapping::response(&held.message, self.delivery.raw));
-            response.id = number.to_string();
-            let sender = self.senders.get(&stream);
-            if sender.is_some_and(|sender| sender.try_send(Ok(response)).is_ok()) {
+            let opened = self.streams.get(&stream);
+            let is_given = opened.is_some_and(|opened| {
+                let mut response = opened.response(held);
+                response.id = number.to_string();
+                opened.sender.try_send(Ok(response)).is_ok()
+            });
+            if is_given {
                 metrics.delivered.add();
                 if failures > 0 {
                     metrics.redelivered.add();
@@ -376,7 +384,7 @@ impl Topic {
     }
 
     fn end_stream(&mut self, stream: StreamNumber) {
-        if self.senders.remove(&stream).is_none() {
+        if self.streams.remove(&stream).is_none() {
             return;
         }
         let now = Instant::now();
@@ -393,12 +401,9 @@ impl Topic {
     }
 
     fn end_streams(&mut self, over: &Status) {
-        for stream in self.senders.keys().copied().collect::<Vec<_>>() {
-            if let Some(sender) = self.senders.get(&stream) {
-                // It may be full or gone, and ends all the same.
-                let _ = sender.try_send(Err(over.clone()));
-            }
-            self.senders.remove(&stream);
+        for (stream, opened) in std::mem::take(&mut self.streams) {
+            // It may be full or gone, and ends all the same.
+            let _ = opened.sender.try_send(Err(over.clone()));
             self.deliveries.remove_stream(Instant::now(), stream);
             self.shared.streams.fetch_sub(1, Ordering::Relaxed);
         }
@@ -426,6 +431,19 @@ impl Topic {
                 .add_many(u64::try_from(count).unwrap_or_default());
             tracing::warn!(count, "subscription ended with messages that nobody took");
         }
+    }
+}
+
+impl Opened {
+    /// What the stream gets for a message, but for its ID.
+    fn response(&self, held: &mut Held) -> PullMessagesResponse {
+        let raw = self.delivery.raw;
+        let prepared = held.response.take().filter(|_| held.raw == raw);
+        let mut response = prepared.unwrap_or_else(|| mapping::response(&held.message, raw));
+        if self.delivery.topic_name == TopicName::Subscription {
+            response.topic_name.clone_from(&self.topic);
+        }
+        response
     }
 }
 

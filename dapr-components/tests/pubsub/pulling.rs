@@ -253,3 +253,67 @@ async fn a_time_to_live_ends_also_while_a_message_waits_here() {
     assert_eq!(text(&last.await), "long");
     assert!((1..1000).contains(&failures), "{failures}");
 }
+
+/// A subscription that is changed is opened anew: by an application, or by a sidecar that sees
+/// another document.
+#[tokio::test]
+async fn the_latest_stream_of_a_topic_brings_its_settings() {
+    let (_broker, _component, sidecar) = with(&[]).await;
+    let mut dead = sidecar.pull("dead").await;
+    is_subscribed(&sidecar, "dead", &mut dead).await;
+    let mut old = sidecar.pull("a").await;
+    is_subscribed(&sidecar, "a", &mut old).await;
+    let settings = [("onFailure", "drop"), ("deadLetterTopic", "dead")];
+    let mut new = sidecar.pull_with("a", &settings).await;
+    drop(old);
+    sidecar.publish("a", "x").await.unwrap();
+    let message = new.next().await;
+    new.fail(&message).await;
+    assert_eq!(dead.take().await, "x");
+}
+
+/// What a sidecar makes of a message depends on the stream that it came by.
+#[tokio::test]
+async fn streams_of_a_topic_get_payloads_each_as_it_wants() {
+    let (_broker, _component, sidecar) = with(&[]).await;
+    let mut plain = sidecar.pull("a").await;
+    is_subscribed(&sidecar, "a", &mut plain).await;
+    let mut raw = sidecar.pull_with("a", &[("rawPayload", "true")]).await;
+    let bytes = "application/octet-stream";
+    let (mut of_plain, mut of_raw) = (0, 0);
+    while of_plain == 0 || of_raw == 0 {
+        let kind = [("contentType", bytes)];
+        sidecar.publish_with("a", "x", &kind).await.unwrap();
+        let (message, pull, wanted) = tokio::select! {
+            message = plain.next() => {
+                of_plain += 1;
+                (message, &plain, "")
+            }
+            message = raw.next() => {
+                of_raw += 1;
+                (message, &raw, bytes)
+            }
+        };
+        assert_eq!(message.content_type, wanted);
+        pull.acknowledge(&message).await;
+    }
+}
+
+/// A sidecar finds a stream of an application by the topic that it was opened for.
+#[tokio::test]
+async fn a_stream_may_be_told_the_topic_that_it_was_opened_for() {
+    let settings = [("topicName", "subscription"), ("shareGroup", "workers")];
+    let (_broker, _component, sidecar) = with(&settings).await;
+    let mut named = sidecar.pull("a/+").await;
+    is_subscribed(&sidecar, "a/ü", &mut named).await;
+    let own = [("topicName", "message")];
+    let mut other = sidecar.pull_with("+/ü", &own).await;
+    is_subscribed(&sidecar, "b/ü", &mut other).await;
+    sidecar.publish("a/ü", "x").await.unwrap();
+    for (pull, topic) in [(&mut named, "a/+"), (&mut other, "a/ü")] {
+        let message = pull.next().await;
+        assert_eq!(message.topic_name, topic);
+        let real = message.metadata.get("mqttTopic").map(String::as_str);
+        assert_eq!(real, Some("a/%C3%BC"));
+    }
+}

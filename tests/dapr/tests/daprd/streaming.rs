@@ -9,7 +9,7 @@ use catena_tests_dapr::{Release, Scene, Sidecar, clock};
 use serde_json::json;
 
 use crate::pubsub::publish;
-use crate::setting::{PATIENCE, Setting};
+use crate::setting::{PATIENCE, Setting, pubsub};
 
 fn wanted(topic: &str) -> SubscribeTopicEventsRequestInitialAlpha1 {
     SubscribeTopicEventsRequestInitialAlpha1 {
@@ -280,6 +280,65 @@ fn a_stream_that_is_opened_again_gets_all_when_the_sidecar_is_killed() -> anyhow
         publish_all(&sidecar, 4..5)?;
         new.wait(5, PATIENCE)?;
         assert_eq!(numbers(&new), [0, 1, 2, 3, 4]);
+        Ok(())
+    })
+}
+
+/// A sidecar looks for a stream by the topic of a message: it has to be that of the stream.
+#[test]
+fn wildcards_and_groups_work_with_the_topic_of_the_stream() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let setting = Setting::new(scene)?;
+        let group = pubsub("group", setting.broker.port).with("consumerID", "group");
+        group
+            .with("shareGroup", "workers")
+            .write(scene, "resources")?;
+        let sidecar = setting.sidecar("shop")?;
+        let _process = sidecar.start()?;
+        let mut in_group = wanted("plant/1");
+        in_group.pubsub_name = "group".to_owned();
+        let named = ["plant/+", "$share/others/plant/1"].map(|topic| {
+            let mut initial = wanted(topic);
+            initial.metadata = [("topicName".to_owned(), "subscription".to_owned())].into();
+            initial
+        });
+        for initial in named.into_iter().chain([in_group]) {
+            let topic = initial.topic.clone();
+            let port = sidecar.grpc_port();
+            let stream = EventStream::open(port, initial, |_| Some(Status::Success))?;
+            publish(&sidecar, "plant/1", &json!(1))?;
+            let got = stream.wait(1, PATIENCE)?;
+            assert_eq!((got[0].topic.clone(), number(&got[0])), (topic, Some(1)));
+        }
+        Ok(())
+    })
+}
+
+/// An application that opens its stream with other settings has those, at the same sidecar.
+#[test]
+fn a_later_stream_has_settings_of_its_own() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let setting = Setting::new(scene)?;
+        let sidecar = setting.sidecar("shop")?;
+        let _process = sidecar.start()?;
+        let mut dropping = wanted("orders");
+        dropping.metadata = [("onFailure".to_owned(), "drop".to_owned())].into();
+        let first = EventStream::open(sidecar.grpc_port(), dropping, |_| Some(Status::Retry))?;
+        publish_all(&sidecar, 0..1)?;
+        clock::until("a dropped event", PATIENCE, || {
+            let dropped = setting
+                .components
+                .counter("catena_dapr_dropped_failed_total")?;
+            Ok((dropped == 1).then_some(()))
+        })?;
+        assert_eq!(numbers(&first), [0]);
+        drop(first);
+        let second = EventStream::open(sidecar.grpc_port(), wanted("orders"), |_| {
+            Some(Status::Retry)
+        })?;
+        publish_all(&sidecar, 1..2)?;
+        second.wait(2, PATIENCE)?;
+        assert_eq!(numbers(&second)[..2], [1, 1]);
         Ok(())
     })
 }
