@@ -69,8 +69,7 @@ impl StateStore {
         reply: &mut Vec<u8>,
         out: &mut Outbox,
     ) -> Result<Answer, Fault> {
-        let is_write = matches!(request.command, Command::Write(_) | Command::Group(_));
-        let identity = request.identity.filter(|_| is_write);
+        let identity = request.identity.filter(|_| is_kept(&request.command));
         if let Some(identity) = &identity
             && let Some(answer) = self
                 .answers
@@ -363,5 +362,15 @@ impl StateStore {
         let key = (place.hash, place.key);
         self.watches
             .notify(&self.settings, key, notification, version, out);
+    }
+}
+
+/// Whether the answer would be another if the request were carried out again. Registrations are to
+/// be made again: a connection in between has ended them.
+fn is_kept(command: &Command<'_>) -> bool {
+    match command {
+        Command::Write(_) | Command::Group(_) => true,
+        Command::KeyNotify(notify) => notify.registration == Registration::Stop,
+        _ => false,
     }
 }

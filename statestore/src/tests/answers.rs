@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Identity;
+use catena_types::Reader;
 
 fn identity(client: u64, correlation: &[u8], until: u64) -> (Client, Identity<'_>) {
     let until = Moment::from_nanos(until * 1_000_000);
@@ -94,6 +95,50 @@ fn refusals_are_kept_and_registrations_and_reads_are_not() {
             );
         }
     }
+}
+
+/// The client would take `:0` for a mistake of its own.
+#[test]
+fn the_end_of_a_registration_is_answered_as_before() {
+    let mut harness = Harness::new();
+    let (client, _) = identity(1, b"1", 100);
+    harness.again((client, identity(1, b"1", 100).1), &["KEYNOTIFY", "k"]);
+    let stop = ["KEYNOTIFY", "k", "STOP"];
+    let (reply, repeated) = harness.again(identity(1, b"2", 100), &stop);
+    assert_eq!((reply.payload.as_str(), repeated), ("+OK\r\n", false));
+    assert_eq!(harness.again(identity(1, b"2", 100), &stop), (reply, true));
+    let (reply, repeated) = harness.again(identity(1, b"3", 100), &stop);
+    assert_eq!((reply.payload.as_str(), repeated), (":0\r\n", false));
+}
+
+#[test]
+fn replies_of_any_length_come_back_whole_while_others_give_way() {
+    let mut harness = Harness::with(Settings {
+        answers_max: 20,
+        ..Settings::generous(42)
+    });
+    // Sums from one digit to twelve: short replies and long ones in turns.
+    let by = |index: u64| {
+        7_u64
+            .pow(u32::try_from(index * 5 % 14).unwrap())
+            .to_string()
+    };
+    let mut replies = Vec::new();
+    for index in 0..100_u64 {
+        let key = format!("n{}", index % 14);
+        let correlation = index.to_string();
+        let call = identity(1, correlation.as_bytes(), 1_000);
+        replies.push(harness.again(call, &["INCRBY", &key, &by(index)]).0);
+    }
+    let mut bytes = Vec::new();
+    harness.store.snapshot(&mut bytes);
+    harness.store = StateStore::restore(&mut Reader::new(&bytes)).unwrap();
+    for (index, reply) in (0..100_u64).zip(replies).skip(80) {
+        let correlation = index.to_string();
+        let call = identity(1, correlation.as_bytes(), 1_000);
+        assert_eq!(harness.again(call, &["INCRBY", "n", "1"]), (reply, true));
+    }
+    harness.store.validate().unwrap();
 }
 
 #[test]
