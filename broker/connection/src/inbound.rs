@@ -393,7 +393,7 @@ const fn kind_of(qos: Qos) -> Kind {
 
 /// Whether no client publishes to this topic: those of the broker itself, and those that look like
 /// shared filters.
-pub(crate) fn is_reserved(topic: &str) -> bool {
+pub fn is_reserved(topic: &str) -> bool {
     matches!(topic.split('/').next(), Some("$SYS" | "$share"))
 }
 

@@ -49,6 +49,7 @@ pub use action::{
 pub use authentication::AuthAnswer;
 pub use close::Close;
 pub use connection::Connection;
+pub use inbound::is_reserved;
 pub use outbound::{Done, Offered, Outgoing, OutgoingPublish, Source};
 pub use receipts::Ticket;
 pub use session::Session;

@@ -1,7 +1,7 @@
 //! Calls of the state store: publishes to its invoke topic become requests to the partition of
 //! their key, and nobody else's publishes get into its topics.
 
-use catena_connection::{Incoming, Ticket};
+use catena_connection::{Incoming, Ticket, is_reserved};
 use catena_mqtt::{CallProperty, Qos, ReasonCode};
 use catena_partition::{Request, StoreRequest, scan_partition};
 use catena_rpc::{Correlation, RequestHeaders, topics};
@@ -96,17 +96,19 @@ impl<'r, P: Port> Dispatch<'_, 'r, P> {
 
     /// A publish to the invoke topic.
     fn call(&mut self, ticket: Option<Ticket>, message: &'r Incoming<'_>) {
+        let client = self.state.clients.at(self.slot);
+        let is_v5 = client.is_some_and(|client| client.connection.is_v5());
+        if !is_v5 || message.expiry_seconds == Some(0) {
+            // MQTT 3 has no properties, so that there is nobody to answer; and a request that has
+            // expired is dropped like any message.
+            self.state.stats.store_refused += 1;
+            return self.answer(ticket, ReasonCode::Success);
+        }
         let (Some(ticket), Qos::AtLeastOnce) = (ticket, message.qos) else {
             // What cannot be answered is dropped; QoS 2 can be refused.
             self.state.stats.store_refused += 1;
             return self.refuse(ticket, &Improper::new("requests have QoS 1"));
         };
-        let client = self.state.clients.at(self.slot);
-        if !client.is_some_and(|client| client.connection.is_v5()) {
-            // MQTT 3 has no properties, so that there is nobody to answer.
-            self.state.stats.store_refused += 1;
-            return self.answer(Some(ticket), ReasonCode::Success);
-        }
         match read(message, self.last_response_topic) {
             Ok(call) => {
                 self.last_response_topic = call.response_topic;
@@ -251,6 +253,11 @@ fn checked<'r>(topic: &'r [u8], known: &'r str) -> Result<&'r str, Improper> {
         return Ok(known);
     }
     match str::from_utf8(topic) {
+        Ok(topic) if is_reserved(topic) => Err(Improper {
+            reason: ReasonCode::NotAuthorized,
+            detail: "reserved response topic",
+            disconnects: false,
+        }),
         Ok(topic) if !topics::is_forbidden_response(topic) => Ok(topic),
         Ok(_) | Err(_) => Err(Improper {
             reason: ReasonCode::TopicNameInvalid,

@@ -75,6 +75,31 @@ fn forbidden_response_topics_end_the_connection() {
     }
 }
 
+/// Nobody speaks in the broker's name by having it answer there.
+#[test]
+fn responses_do_not_go_to_topics_of_the_broker() {
+    let mut caller = Caller::new(shared());
+    for topic in ["$SYS/broker/uptime", "$share/g/t"] {
+        let (mut call, key) = set(&mut caller);
+        call.response_topic = Some(topic.to_owned());
+        let id = caller.send(&call);
+        assert_eq!(caller.client.expect_puback(id), ReasonCode::NotAuthorized);
+        caller.client.expect_silence();
+        assert_eq!(caller.answer(&["GET", &key]), "$-1|");
+    }
+}
+
+#[test]
+fn a_request_that_has_expired_is_dropped() {
+    let mut caller = Caller::new(shared());
+    let (mut call, key) = set(&mut caller);
+    call.expiry = Some(0);
+    let id = caller.send(&call);
+    assert_eq!(caller.client.expect_puback(id), ReasonCode::Success);
+    caller.client.expect_silence();
+    assert_eq!(caller.answer(&["GET", &key]), "$-1|");
+}
+
 /// [MQTT-3.3.2-14]
 #[test]
 fn response_topics_with_wildcards_end_the_connection() {
@@ -100,7 +125,8 @@ fn requests_of_mqtt_3_are_dropped() {
     let mut caller = Caller::new(shared());
     let key = key();
     let text = String::from_utf8(payload(&["SET", &key, "v"])).unwrap();
-    for qos in [QOS0, QOS1] {
+    // At QoS 2 too it is acknowledged: who gets no answer sends it again with every connection.
+    for qos in [QOS0, QOS1, QOS2] {
         let mut old = Client::connect(shared(), &Options::clean(Version::V311));
         old.publish(topics::INVOKE, &text, qos);
         old.expect_silence();
