@@ -23,8 +23,8 @@ pub(crate) const SHARED_BYTES_LOW: usize = 512 * 1024;
 /// Requests of one client without answer above which it is not read from.
 pub(crate) const OUTSTANDING_MAX: u32 = 8_192;
 
-/// Clients whose reads are exchanged together: the more there are, the less one more saves, and each
-/// looks whether it is among them.
+/// Clients whose reads are exchanged together: the more there are, the less one more saves, and
+/// each looks whether it is among them.
 pub(crate) const ROUND_CLIENTS_MAX: usize = 64;
 
 /// Rounds of exchanges in one `run`; what is left is for the next turn, after others had theirs.
