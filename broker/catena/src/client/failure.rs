@@ -24,7 +24,7 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const CONNECTION_LOST: u8 = 7;
 /// The TLS handshake failed.
 pub(crate) const TLS: u8 = 8;
-/// The time given with `-W` is over.
+/// The time given with `-W` is over, or an answer took too long.
 pub(crate) const TIMED_OUT: u8 = 27;
 
 impl Failure {
@@ -42,6 +42,11 @@ impl Failure {
     /// Something that has no number of its own.
     pub(crate) fn general(text: impl Into<String>) -> Self {
         Self::new(GENERAL, text)
+    }
+
+    /// The time for an answer is over.
+    pub(crate) fn unanswered() -> Self {
+        Self::new(TIMED_OUT, "timed out: the broker did not answer")
     }
 
     /// The broker hung up.

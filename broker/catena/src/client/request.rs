@@ -35,7 +35,7 @@ pub struct RrArgs {
     /// QoS of request and response
     #[arg(short, long, default_value = "0", value_parser = qos)]
     pub qos: Qos,
-    /// Stop after this many seconds
+    /// Stop after this many seconds, connecting included
     #[arg(short = 'W', value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
     /// Do not take a retained message for the response
@@ -65,12 +65,16 @@ async fn request(args: &RrArgs) -> Result<(), Failure> {
         return Err(Failure::usage("a request is one message: use -s, not -l"));
     };
     let mut printer = Printer::new(&args.output, args.session.quiet)?;
-    let mut connection = Connection::open(&args.session).await?;
+    let mut is_late = std::pin::pin!(timeout(args.timeout));
+    let mut connection = tokio::select! {
+        connection = Connection::open(&args.session) => connection?,
+        () = &mut is_late => return Err(Failure::unanswered()),
+    };
     let response_topic = response_topic(args, &connection)?;
     let ended = tokio::select! {
         result = exchange(args, &mut connection, &topic, &response_topic, &payload) => result,
         () = runtime::interrupt() => Ok(None),
-        () = timeout(args.timeout) => Err(Failure::new(TIMED_OUT, "timed out")),
+        () = &mut is_late => Err(Failure::new(TIMED_OUT, "timed out")),
     };
     match ended {
         Ok(Some(response)) => {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use catena_store::{Command, Delete, DeleteCondition, Reply, Set, SetCondition, Write, reply};
 
-use super::failure::{Failure, TIMED_OUT};
+use super::failure::Failure;
 use super::runtime;
 use super::session::SessionArgs;
 pub use args::StateArgs;
@@ -115,17 +115,20 @@ async fn change(request: &Command<'_>, args: &ChangeArgs) -> Result<(), Failure>
     failed.map_or(Ok(()), Err)
 }
 
-/// Connects, asks once, and says goodbye.
+/// Connects, asks once, and says goodbye. The patience is for the connection and the answer.
 async fn once(
     session: &SessionArgs,
     patience: Option<Duration>,
     request: &Command<'_>,
     token: Option<&str>,
 ) -> Result<Response, Failure> {
-    let mut caller = Caller::open(session, false).await?;
     let payload = encoded(request);
-    let asked = caller.ask(&payload, token);
-    let response = within(patience.unwrap_or(PATIENCE), asked).await?;
+    let asked = async {
+        let mut caller = Caller::open(session, false).await?;
+        let response = caller.ask(&payload, token).await?;
+        Ok((caller, response))
+    };
+    let (mut caller, response) = within(patience.unwrap_or(PATIENCE), asked).await?;
     caller.connection.close().await?;
     Ok(response)
 }
@@ -136,12 +139,7 @@ async fn within<T>(
     answer: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let in_time = tokio::time::timeout(patience, answer).await;
-    in_time.unwrap_or_else(|_| {
-        Err(Failure::new(
-            TIMED_OUT,
-            "timed out: the broker did not answer",
-        ))
-    })
+    in_time.unwrap_or_else(|_| Err(Failure::unanswered()))
 }
 
 fn encoded(request: &Command<'_>) -> Vec<u8> {

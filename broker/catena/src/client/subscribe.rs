@@ -35,7 +35,7 @@ pub struct SubArgs {
     /// Stop after this many messages
     #[arg(short = 'C', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// Stop after this many seconds
+    /// Stop after this many seconds, connecting included
     #[arg(short = 'W', value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
     /// Stop once the broker has acknowledged the subscriptions
@@ -96,9 +96,11 @@ async fn subscribe(args: &SubArgs) -> Result<(), Failure> {
     }
     let printer = Printer::new(&args.output, args.session.quiet)?;
     let mut interrupted = std::pin::pin!(runtime::interrupt());
+    let mut is_late = std::pin::pin!(timeout(args.timeout));
     let mut connection = tokio::select! {
         connection = Connection::open(&args.session) => connection?,
         () = &mut interrupted => return Ok(()),
+        () = &mut is_late => return Err(Failure::unanswered()),
     };
     let mut receiver = Receiver {
         args,
@@ -112,7 +114,7 @@ async fn subscribe(args: &SubArgs) -> Result<(), Failure> {
     let ended = tokio::select! {
         result = receiver.receive(&mut connection) => result,
         () = &mut interrupted => Ok(()),
-        () = timeout(args.timeout) => Err(Failure::new(TIMED_OUT, "timed out")),
+        () = &mut is_late => Err(Failure::new(TIMED_OUT, "timed out")),
     };
     receiver.printer.flush()?;
     // A connection that failed cannot be closed politely; one that timed out can.

@@ -15,5 +15,6 @@ mod process;
 mod reference;
 mod serving;
 mod signals;
+mod silence;
 mod state;
 mod transfer;

@@ -68,7 +68,7 @@ pub(super) struct GetArgs {
     /// How to print.
     #[command(flatten)]
     pub(super) show: ShowArgs,
-    /// Stop after this many seconds [default: 10]
+    /// Stop after this many seconds, connecting included [default: 10]
     #[arg(short = 'W', value_name = "SECONDS", value_parser = seconds)]
     pub(super) timeout: Option<Duration>,
     /// How to connect.
@@ -172,7 +172,7 @@ pub(super) struct ChangeArgs {
     /// Print the version that the store tells
     #[arg(long)]
     pub(super) with_version: bool,
-    /// Stop after this many seconds [default: 10]
+    /// Stop after this many seconds, connecting included [default: 10]
     #[arg(short = 'W', value_name = "SECONDS", value_parser = seconds)]
     pub(super) timeout: Option<Duration>,
     /// How to connect.

@@ -14,6 +14,7 @@ use super::super::message::{InFlight, Outgoing};
 use super::super::request::unique;
 use super::super::session::SessionArgs;
 use super::super::subscribe::{judge, send_subscribe};
+use super::within;
 use crate::clock;
 use crate::exit::Exit;
 
@@ -76,12 +77,16 @@ impl Caller {
             ..SubscriptionOptions::default()
         };
         send_subscribe(&mut caller.connection, &filters, options)?;
+        within(PATIENCE, caller.await_suback(&filters)).await?;
+        Ok(caller)
+    }
+
+    async fn await_suback(&mut self, filters: &[String]) -> Result<(), Failure> {
         loop {
-            let incoming = caller.connection.next().await?;
-            if let Packet::SubAck(suback) = incoming.packet(caller.connection.version)? {
+            let incoming = self.connection.next().await?;
+            if let Packet::SubAck(suback) = incoming.packet(self.connection.version)? {
                 let explanation = suback.properties.reason_string;
-                judge(&filters, suback.codes.iter(), explanation)?;
-                return Ok(caller);
+                return judge(filters, suback.codes.iter(), explanation);
             }
         }
     }
@@ -256,5 +261,5 @@ pub(super) fn malformed() -> Failure {
 /// What the process exits with if the store refuses, as for a fencing token that is too low.
 const REFUSED: u8 = 6;
 
-/// How long a response is waited for unless `-W` says.
+/// How long an answer of the broker is waited for unless `-W` says.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);

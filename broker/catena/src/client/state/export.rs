@@ -11,11 +11,11 @@ use clap::Args;
 use super::super::failure::{Failure, GENERAL};
 use super::super::runtime;
 use super::super::session::SessionArgs;
-use super::call::{Caller, Response, malformed, refused};
-use super::encoded;
+use super::call::{Caller, PATIENCE, Response, malformed, refused};
 use super::entry::Entry;
 use super::progress::Progress;
 use super::scan::next_page;
+use super::{encoded, within};
 
 /// Write keys with their values into a file
 #[derive(Args, Clone, Debug)]
@@ -76,7 +76,8 @@ pub(super) async fn export(args: &ExportArgs) -> Result<(), Failure> {
 
 /// Whether the broker can be asked how long keys live on.
 async fn tells_lifetimes(caller: &mut Caller) -> Result<bool, Failure> {
-    let response = caller.ask(&encoded(&Command::Features), None).await?;
+    let payload = encoded(&Command::Features);
+    let response = within(PATIENCE, caller.ask(&payload, None)).await?;
     match Keys::parse_features(&response.payload).map_err(|_| malformed())? {
         Answer::Done(names) => Ok(names.iter().any(|name| name == b"pttl")),
         Answer::Refused(text) if Refusal::from_text(text) == Some(Refusal::UnknownCommand) => {
@@ -161,7 +162,7 @@ impl<'k> Batch<'k> {
                 )?;
                 self.asked.insert(number, (index, question));
             }
-            if let Some((number, response)) = caller.step().await?
+            if let Some((number, response)) = within(PATIENCE, caller.step()).await?
                 && let Some((index, question)) = self.asked.remove(&number)
                 && let Some(slot) = self.slots.get_mut(index)
             {

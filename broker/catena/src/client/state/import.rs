@@ -11,7 +11,8 @@ use serde_json::json;
 use super::super::failure::{Failure, USAGE};
 use super::super::runtime;
 use super::super::session::SessionArgs;
-use super::call::{Caller, Response, malformed};
+use super::super::subscribe::timeout;
+use super::call::{Caller, PATIENCE, Response, malformed};
 use super::encoded;
 use super::entry::Entry;
 use super::lines::{Line, Lines};
@@ -133,6 +134,8 @@ impl Import<'_> {
         let mut has_more = true;
         while has_more || !self.asked.is_empty() {
             let may_send = has_more && self.asked.len() < WINDOW && caller.has_room();
+            // A slow file may take its time, the broker may not.
+            let patience = (!self.asked.is_empty()).then_some(PATIENCE);
             tokio::select! {
                 biased;
                 line = lines.next(), if may_send => {
@@ -156,6 +159,7 @@ impl Import<'_> {
                         has_more = false;
                     }
                 }
+                () = timeout(patience) => return Err(Failure::unanswered()),
             }
         }
         Ok(())

@@ -181,11 +181,13 @@ async fn patiently(args: &LockArgs, holder: &mut Holder<'_>) -> Result<(), Failu
     }
     let patience = args.timeout.map(|it| Duration::from_millis(it.millis()));
     tokio::select! {
-        acquired = holder.acquire() => acquired,
-        () = timeout(patience) => {
-            Err(Failure::new(TIMED_OUT, "timed out: another holds the lock"))
-        }
+        acquired = holder.acquire() => return acquired,
+        () = timeout(patience) => {}
     }
+    Err(match holder.is_refused() {
+        true => Failure::new(TIMED_OUT, "timed out: another holds the lock"),
+        false => Failure::unanswered(),
+    })
 }
 
 /// Releases the lock; if that fails it is free when its time is over.

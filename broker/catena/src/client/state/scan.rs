@@ -8,10 +8,10 @@ use clap::Args;
 use super::super::failure::Failure;
 use super::super::runtime;
 use super::super::session::SessionArgs;
-use super::call::{Caller, malformed, refused};
-use super::encoded;
+use super::call::{Caller, PATIENCE, malformed, refused};
 use super::progress::Progress;
 use super::show::{ShowArgs, object, print};
+use super::{encoded, within};
 
 /// List keys
 #[derive(Args, Clone, Debug)]
@@ -83,7 +83,8 @@ pub(super) async fn next_page(
     token: Option<&[u8]>,
 ) -> Result<OwnedPage, Failure> {
     let request = Command::Scan(Scan { pattern, token });
-    let response = caller.ask(&encoded(&request), None).await?;
+    let payload = encoded(&request);
+    let response = within(PATIENCE, caller.ask(&payload, None)).await?;
     match Page::parse(&response.payload).map_err(|_| malformed())? {
         Answer::Done(page) => Ok(OwnedPage {
             keys: page.keys.iter().map(<[u8]>::to_vec).collect(),
@@ -104,7 +105,8 @@ async fn entry(args: &ScanArgs, caller: &mut Caller, key: &[u8]) -> Result<bool,
         line.push(b'\n');
         return print(&line);
     }
-    let response = caller.ask(&encoded(&Command::Get { key }), None).await?;
+    let payload = encoded(&Command::Get { key });
+    let response = within(PATIENCE, caller.ask(&payload, None)).await?;
     let Reply::Value(value) = response.reply()? else {
         // It has gone since it was listed.
         return Ok(true);

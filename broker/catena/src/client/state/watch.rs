@@ -11,9 +11,9 @@ use super::super::runtime;
 use super::super::session::SessionArgs;
 use super::super::subscribe::timeout;
 use super::args::key;
-use super::call::{Caller, Change};
-use super::encoded;
+use super::call::{Caller, Change, PATIENCE};
 use super::show::{ShowArgs, object, print};
+use super::{encoded, within};
 
 /// Print changes of keys as they come
 #[derive(Args, Clone, Debug)]
@@ -26,7 +26,7 @@ pub(super) struct WatchArgs {
     /// Stop after this many changes
     #[arg(short = 'C', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Stop after this many seconds
+    /// Stop after this many seconds, connecting included
     #[arg(short = 'W', value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
     /// How to print.
@@ -44,11 +44,15 @@ Examples:
   catena state watch job-1 job-2 --json | jq .operation";
 
 pub(super) async fn watch(args: &WatchArgs) -> Result<(), Failure> {
-    let mut caller = Caller::open(&args.session, true).await?;
+    let mut is_late = std::pin::pin!(timeout(args.timeout));
+    let mut caller = tokio::select! {
+        caller = Caller::open(&args.session, true) => caller?,
+        () = &mut is_late => return Err(Failure::unanswered()),
+    };
     let ended = tokio::select! {
         result = follow(args, &mut caller) => result,
         () = runtime::interrupt() => Ok(()),
-        () = timeout(args.timeout) => Err(Failure::new(TIMED_OUT, "timed out")),
+        () = &mut is_late => Err(Failure::new(TIMED_OUT, "timed out")),
     };
     match ended {
         Err(failure) if failure.code != TIMED_OUT => Err(failure),
@@ -62,7 +66,9 @@ async fn follow(args: &WatchArgs, caller: &mut Caller) -> Result<(), Failure> {
             key: key.as_bytes(),
             registration: Registration::Start,
         });
-        caller.ask(&encoded(&request), None).await?.reply()?;
+        let payload = encoded(&request);
+        let asked = caller.ask(&payload, None);
+        within(PATIENCE, asked).await?.reply()?;
     }
     caller.connection.tell("watches", &args.key.join(", "));
     let mut left = args.count;

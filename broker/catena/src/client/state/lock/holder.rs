@@ -28,6 +28,8 @@ pub(super) struct Holder<'a> {
     caller: Option<Caller>,
     /// Whether changes of the lock are told on this connection.
     is_watching: bool,
+    /// Whether the last attempt was answered with that another holds the lock.
+    is_refused: bool,
     /// The version with which the lock was acquired.
     token: String,
     /// Until when the lock is certainly held.
@@ -42,6 +44,7 @@ impl<'a> Holder<'a> {
             time: Duration::from_millis(args.ttl.millis()),
             caller: None,
             is_watching: false,
+            is_refused: false,
             token: String::new(),
             until: Instant::now(),
         }
@@ -55,6 +58,11 @@ impl<'a> Holder<'a> {
     /// as the newer ones as long as no other holder has written.
     pub(super) fn fencing_token(&self) -> &str {
         &self.token
+    }
+
+    /// Whether the last attempt was answered with that another holds the lock.
+    pub(super) fn is_refused(&self) -> bool {
+        self.is_refused
     }
 
     /// Acquires the lock unless another holds it.
@@ -175,13 +183,17 @@ impl<'a> Holder<'a> {
             lifetime: Some(self.args.ttl),
         })));
         let time = self.time;
+        self.is_refused = false;
         let caller = self.connected().await?;
         // The time of the lock counts from when the broker has it, not earlier.
         let until = Instant::now() + time;
         let response = caller.ask(&request, None).await?;
         match response.reply()? {
             Reply::Ok => {}
-            Reply::Number(reply::NOT_APPLIED) => return Ok(None),
+            Reply::Number(reply::NOT_APPLIED) => {
+                self.is_refused = true;
+                return Ok(None);
+            }
             _ => return Err(malformed()),
         }
         let version = response.version.ok_or_else(malformed)?;
