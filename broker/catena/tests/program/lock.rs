@@ -109,8 +109,15 @@ fn the_lock_is_acquired_and_released_by_itself() {
     let told = ask(&["lock", "l", "--acquire", "--holder", "you"]);
     assert_eq!((told.code, &*told.out), (Some(1), ""));
     assert_eq!(told.err, "error: another holds the lock\n");
+    let told = ask(&["lock", "l", "--acquire", "--holder", "you", "--json"]);
+    let object = "{\"event\":\"notAcquired\",\"holder\":\"you\",\"lock\":\"l\"}\n";
+    assert_eq!((told.code, &*told.out), (Some(1), object));
     let told = ask(&[&acquire[..], &["--json"]].concat());
     let facts: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(
+        (&facts["event"], &facts["lock"]),
+        (&"acquired".into(), &"l".into())
+    );
     assert_eq!(
         (&facts["holder"], &facts["ttlMs"]),
         (&"me".into(), &3_600_000.into())
@@ -123,19 +130,21 @@ fn the_lock_is_acquired_and_released_by_itself() {
     );
     let release = ["lock", "l", "--release", "--holder", "me", "--json"];
     let told = ask(&release);
-    assert_eq!(
-        (told.code, &*told.out),
-        (Some(0), "{\"lock\":\"l\",\"released\":true}\n")
-    );
-    assert_eq!(ask(&release).code, Some(1));
+    let object = "{\"event\":\"released\",\"holder\":\"me\",\"lock\":\"l\"}\n";
+    assert_eq!((told.code, &*told.out), (Some(0), object));
+    let told = ask(&release);
+    let object = "{\"event\":\"notReleased\",\"holder\":\"me\",\"lock\":\"l\"}\n";
+    assert_eq!((told.code, &*told.out), (Some(1), object));
 }
 
 #[test]
 fn a_held_lock_is_waited_for() {
     let (folder, broker) = broker();
     let holding = Holding::start(&broker, folder.path(), &[], "true");
-    let told = locked(&broker, folder.path(), &[], "echo never");
+    let told = locked(&broker, folder.path(), &["--json"], "echo never");
     assert_eq!((told.code, &*told.out), (Some(1), ""));
+    let object: Value = serde_json::from_str(told.err.lines().next().unwrap()).unwrap();
+    assert_eq!(object["event"], "notAcquired");
     let told = locked(
         &broker,
         folder.path(),

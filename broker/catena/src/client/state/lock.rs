@@ -61,7 +61,7 @@ pub(super) struct LockArgs {
     #[arg(long, value_name = "CODE", requires = "command")]
     pub(super) failure_code: Option<u8>,
     /// Print a JSON object: what --acquire and --release came to; else, on standard error, when the
-    /// lock is acquired, lost and released
+    /// lock is acquired, not acquired, lost and released
     #[arg(long)]
     pub(super) json: bool,
     /// How to connect.
@@ -104,12 +104,16 @@ pub(super) fn execute(args: &LockArgs) -> u8 {
 async fn acquire(args: &LockArgs) -> Result<u8, Failure> {
     let mut signals = Signals::watch()?;
     let mut holder = Holder::new(args, args.holder.clone().unwrap_or_default());
-    tokio::select! {
-        acquired = patiently(args, &mut holder) => acquired?,
+    let acquired = tokio::select! {
+        acquired = patiently(args, &mut holder) => acquired,
         signal = signals.next() => return Ok(running::code_of(signal)),
+    };
+    if args.json && holder.is_refused() {
+        print(object(args, &holder, "notAcquired").as_bytes())?;
     }
+    acquired?;
     let line = match args.json {
-        true => format!("{}\n", facts(args, &holder)),
+        true => object(args, &holder, "acquired"),
         false => format!("{}\n", holder.fencing_token()),
     };
     print(line.as_bytes())?;
@@ -121,13 +125,12 @@ async fn release(args: &LockArgs) -> Result<u8, Failure> {
     let mut holder = Holder::new(args, args.holder.clone().unwrap_or_default());
     let is_released = within(PATIENCE, holder.release()).await?;
     if args.json {
-        print(
-            format!(
-                "{}\n",
-                json!({ "lock": args.name, "released": is_released })
-            )
-            .as_bytes(),
-        )?;
+        let event = if is_released {
+            "released"
+        } else {
+            "notReleased"
+        };
+        print(object(args, &holder, event).as_bytes())?;
     }
     holder.close().await?;
     if !is_released {
@@ -144,10 +147,14 @@ async fn run(args: &LockArgs) -> Result<u8, Failure> {
     let mut signals = Signals::watch()?;
     let name = args.holder.clone().unwrap_or_else(made_up);
     let mut holder = Holder::new(args, name);
-    tokio::select! {
-        acquired = patiently(args, &mut holder) => acquired.map_err(failed)?,
+    let acquired = tokio::select! {
+        acquired = patiently(args, &mut holder) => acquired,
         signal = signals.next() => return Ok(running::code_of(signal)),
+    };
+    if holder.is_refused() {
+        tell(args, &holder, "notAcquired");
     }
+    acquired.map_err(failed)?;
     tell(args, &holder, "acquired");
     let mut running = match Running::start(args, &holder) {
         Ok(running) => running,
@@ -207,21 +214,24 @@ async fn give_back(args: &LockArgs, holder: &mut Holder<'_>) {
 /// Tells on standard error what becomes of the lock, if asked to.
 fn tell(args: &LockArgs, holder: &Holder<'_>, event: &str) {
     if args.json {
-        let mut line = facts(args, holder);
-        line["event"] = json!(event);
-        eprintln!("{line}");
+        eprint!("{}", object(args, holder, event));
     } else if args.session.debug {
         eprintln!("lock {} {event}", args.name);
     }
 }
 
-fn facts(args: &LockArgs, holder: &Holder<'_>) -> serde_json::Value {
-    json!({
+/// What has become of the lock, as a line of JSON. Who has not acquired it has no token.
+fn object(args: &LockArgs, holder: &Holder<'_>, event: &str) -> String {
+    let mut object = json!({
+        "event": event,
         "lock": args.name,
         "holder": holder.name(),
-        "fencingToken": holder.fencing_token(),
-        "ttlMs": args.ttl.millis(),
-    })
+    });
+    if !holder.fencing_token().is_empty() {
+        object["fencingToken"] = json!(holder.fencing_token());
+        object["ttlMs"] = json!(args.ttl.millis());
+    }
+    format!("{object}\n")
 }
 
 /// A name for a holder that no other has.
