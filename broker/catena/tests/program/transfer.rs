@@ -152,6 +152,30 @@ fn what_goes_wrong_names_file_and_line_and_where_to_go_on() {
     assert_eq!(told.code, Some(1), "{told:?}");
 }
 
+/// What a fence protects is there; and a byte order mark is no part of the first line.
+#[test]
+fn keys_with_a_fence_are_left_alone_if_asked() {
+    let (folder, broker) = strict(&[]);
+    let folder = folder.path();
+    let ask = |words: &[&str]| ask(&broker, folder, words);
+    let token = ask(&["set", "lease", "me", "--with-version"]).out;
+    let fenced = ["set", "k", "own", "--fencing-token", token.trim()];
+    check(&ask(&fenced), 0, "", "");
+    let lines = "\u{feff}{\"key\":\"k\",\"value\":\"1\"}\n{\"key\":\"new\",\"value\":\"2\"}\n";
+    fs::write(folder.join("f"), lines).unwrap();
+    let told = ask(&["import", "f", "--if-absent", "--dry-run"]);
+    let text = "of 2 keys 1 would be created, 0 changed, 0 set to the same, 1 left alone\n";
+    check(&told, 0, "", text);
+    let lower = "000000000000001:00000:StateStore";
+    let told = ask(&["import", "f", "--if-absent"]);
+    check(&told, 0, "", "set 1 keys, left 1 alone\n");
+    let told = ask(&["import", "f", "--if-absent", "--fencing-token", lower]);
+    check(&told, 0, "", "set 0 keys, left 2 alone\n");
+    assert_eq!(ask(&["get", "k"]).out, "own");
+    // Who means to overwrite is told.
+    assert_eq!(ask(&["import", "f"]).code, Some(6));
+}
+
 /// From one broker into another without a file; and a fence that keeps it out.
 #[test]
 fn an_import_reads_standard_input_and_can_be_fenced() {

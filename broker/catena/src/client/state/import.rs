@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use catena_store::{Command, Reply, Set, SetCondition, Write, reply};
+use catena_store::{Command, Refusal, Reply, Set, SetCondition, Write, reply};
 use clap::Args;
 use serde_json::json;
 
@@ -215,6 +215,10 @@ impl Import<'_> {
     /// Books what became of a line.
     fn settle(&mut self, asked: &Asked, response: &Response) -> Result<(), Failure> {
         let counts = &mut self.counts;
+        if self.args.if_absent && is_fenced(response)? {
+            counts.skipped += 1;
+            return Ok(());
+        }
         let count = match (self.args.dry_run, response.reply()?) {
             (false, Reply::Ok) => &mut counts.set,
             (false, Reply::Number(reply::NOT_APPLIED)) if self.args.if_absent => {
@@ -265,6 +269,19 @@ impl Import<'_> {
             ..failure
         })
     }
+}
+
+/// Whether the store has refused because of the fencing token that the key has. So there is one:
+/// the store looks at tokens before it looks at conditions.
+fn is_fenced(response: &Response) -> Result<bool, Failure> {
+    let reply = Reply::parse(&response.payload).map_err(|_| malformed())?;
+    Ok(match reply {
+        Reply::Refused(text) => matches!(
+            Refusal::from_text(text),
+            Some(Refusal::FenceRequired | Refusal::FenceLower)
+        ),
+        _ => false,
+    })
 }
 
 impl Counts {

@@ -11,6 +11,9 @@ const LINES_MAX: usize = 64;
 /// A longer line is an error: no broker takes a message of that size.
 const LINE_BYTES_MAX: u64 = 1 << 29;
 
+/// What some editors put before the first line of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// A line, without its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
@@ -73,6 +76,9 @@ fn read(input: &mut impl BufRead, number: u64, bytes_max: u64) -> io::Result<Opt
             format!("line {number} is longer than {bytes_max} bytes"),
         ));
     }
+    if number == 1 && text.starts_with(BYTE_ORDER_MARK) {
+        text.drain(..BYTE_ORDER_MARK.len());
+    }
     Ok(Some(Line { number, text }))
 }
 
@@ -88,6 +94,10 @@ mod tests {
         assert_eq!(line(2).as_deref(), Some(&b""[..]));
         assert_eq!(line(3).as_deref(), Some(&b"three"[..]));
         assert_eq!(line(4), None);
+        let mut marked: &[u8] = b"\xEF\xBB\xBFa\n\xEF\xBB\xBFb\n";
+        let mut line = |number| read(&mut marked, number, 6).unwrap().map(|line| line.text);
+        assert_eq!(line(1).as_deref(), Some(&b"a"[..]));
+        assert_eq!(line(2).as_deref(), Some(&b"\xEF\xBB\xBFb"[..]));
         let mut long: &[u8] = b"seven77\n";
         assert!(read(&mut long, 1, 6).is_err());
     }
