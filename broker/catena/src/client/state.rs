@@ -5,6 +5,7 @@ mod call;
 mod entry;
 mod export;
 mod import;
+mod key;
 mod lines;
 mod lock;
 mod progress;
@@ -31,13 +32,17 @@ pub fn run(args: &StateArgs) -> u8 {
         StateCommand::Get(args) => runtime::run(get(args), args.session.quiet),
         StateCommand::Set(args) => runtime::run(set(args), args.change.session.quiet),
         StateCommand::Del(args) => {
-            let work = delete(&args.key, DeleteCondition::Always, &args.change);
+            let work = async {
+                let key = args.key.bytes(args.keys.hex_key)?;
+                delete(&key, DeleteCondition::Always, &args.change).await
+            };
             runtime::run(work, args.change.session.quiet)
         }
         StateCommand::Vdel(args) => {
             let work = async {
+                let key = args.key.bytes(args.keys.hex_key)?;
                 let value = args.value.read()?;
-                delete(&args.key, DeleteCondition::Value(&value), &args.change).await
+                delete(&key, DeleteCondition::Value(&value), &args.change).await
             };
             runtime::run(work, args.change.session.quiet)
         }
@@ -50,9 +55,8 @@ pub fn run(args: &StateArgs) -> u8 {
 }
 
 async fn get(args: &GetArgs) -> Result<(), Failure> {
-    let request = Command::Get {
-        key: args.key.as_bytes(),
-    };
+    let key = args.key.bytes(args.keys.hex_key)?;
+    let request = Command::Get { key: &key };
     let response = once(&args.session, args.timeout, &request, None).await?;
     let value = match response.reply()? {
         Reply::Value(value) => value,
@@ -61,7 +65,7 @@ async fn get(args: &GetArgs) -> Result<(), Failure> {
     };
     let version = response.version.as_deref().unwrap_or_default();
     if args.show.json {
-        let line = object(args.key.as_bytes(), Some(value), Some(version), None);
+        let line = object(&key, Some(value), Some(version), None);
         return print(&line).map(drop);
     }
     if args.with_version {
@@ -71,6 +75,7 @@ async fn get(args: &GetArgs) -> Result<(), Failure> {
 }
 
 async fn set(args: &SetArgs) -> Result<(), Failure> {
+    let key = args.key.bytes(args.keys.hex_key)?;
     let value = args.value.read()?;
     let condition = match (args.nx, args.nex) {
         (true, _) => SetCondition::Absent,
@@ -78,7 +83,7 @@ async fn set(args: &SetArgs) -> Result<(), Failure> {
         _ => SetCondition::Always,
     };
     let request = Command::Write(Write::Set(Set {
-        key: args.key.as_bytes(),
+        key: &key,
         value: &value,
         condition,
         lifetime: args.ttl,
@@ -87,11 +92,10 @@ async fn set(args: &SetArgs) -> Result<(), Failure> {
 }
 
 async fn delete(
-    key: &str,
+    key: &[u8],
     condition: DeleteCondition<'_>,
     args: &ChangeArgs,
 ) -> Result<(), Failure> {
-    let key = key.as_bytes();
     let request = Command::Write(Write::Delete(Delete { key, condition }));
     change(&request, args).await
 }

@@ -1,8 +1,11 @@
 //! `catena state` against a broker.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::thread::JoinHandle;
 
 use catena_telemetry::metrics::Limit;
 use tempfile::TempDir;
@@ -21,6 +24,44 @@ fn state(broker: &Broker, folder: &Path, words: &[&str]) -> Told {
     let mut command = command(folder);
     command.arg("state").args(words);
     run(command.args(["-h", "127.0.0.1", "-p", &port]))
+}
+
+/// A watcher of two changes that is told of them from now on.
+struct Watcher {
+    child: Child,
+    drain: JoinHandle<()>,
+}
+
+impl Watcher {
+    fn start(broker: &Broker, folder: &Path, words: &[&str]) -> Self {
+        let port = broker.address.port().to_string();
+        let mut child = command(folder)
+            .args(["state", "watch", "-C", "2", "-W", "60", "-d"])
+            .args(["-h", "127.0.0.1", "-p", &port])
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut told = Vec::new();
+        while !told.windows(8).any(|it| it == b" watches") {
+            let count = errors.read_until(b'\n', &mut told).unwrap();
+            assert!(count > 0, "{}", String::from_utf8_lossy(&told));
+        }
+        let drain = std::thread::spawn(move || {
+            errors.read_to_end(&mut Vec::new()).unwrap();
+        });
+        Self { child, drain }
+    }
+
+    /// What it printed.
+    fn ended(self) -> String {
+        let output = self.child.wait_with_output().unwrap();
+        self.drain.join().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    }
 }
 
 #[track_caller]
@@ -61,6 +102,54 @@ fn any_bytes_pass_from_a_file_to_standard_output() {
     let words = ["state", "get", "b", "-h", "127.0.0.1", "-p", &port];
     let output = command(folder.path()).args(words).output().unwrap();
     assert!(output.stdout == bytes, "{} bytes", output.stdout.len());
+}
+
+/// Keys that are no text are named by their bytes, or in digits as they are shown.
+#[test]
+fn any_bytes_name_a_key() {
+    let (folder, broker) = broker();
+    let port = broker.address.port().to_string();
+    let mut set = command(folder.path());
+    set.args(["state", "set", "-h", "127.0.0.1", "-p", &port]);
+    set.args([&b"\xff\xfekey"[..], b"\xff"].map(OsStr::from_bytes));
+    check(&run(&mut set), 0, "");
+    let ask = |words: &[&str]| state(&broker, folder.path(), words);
+    let digits = "fffe6b6579";
+    check(&ask(&["scan", "--hex"]), 0, &format!("{digits}\n"));
+    check(&ask(&["get", "--hex-key", digits, "--hex"]), 0, "ff\n");
+    check(&ask(&["vdel", "--hex-key", digits, "other"]), 1, "");
+    check(&ask(&["del", "--hex-key", "FFFE6B6579"]), 0, "");
+    // What no argument can hold.
+    check(&ask(&["set", "--hex-key", "0001", "zero"]), 0, "");
+    check(&ask(&["set", "plain", "text"]), 0, "");
+    check(&ask(&["scan", "--hex-key", "002a", "--hex"]), 0, "0001\n");
+    let told = ask(&["export", "--hex-key", "003f"]);
+    assert!(
+        told.out.starts_with("{\"key\":\"\\u0000\\u0001\""),
+        "{told:?}"
+    );
+    let told = ask(&["watch", "--hex-key", "0001", "00zz"]);
+    assert_eq!(told.code, Some(2), "{told:?}");
+    let told = ask(&["get", "--hex-key", "00zz"]);
+    check(&told, 2, "");
+    let error = "error: --hex-key: 'z', character 3 of \"00zz\", is no hexadecimal digit\n";
+    assert_eq!(told.err, error);
+    check(&ask(&["get", "--hex-key", "001"]), 2, "");
+    check(&ask(&["get", ""]), 2, "");
+}
+
+#[test]
+fn a_watched_key_may_be_any_bytes() {
+    let (folder, broker) = broker();
+    let ask = |words: &[&str]| state(&broker, folder.path(), words);
+    let watcher = Watcher::start(&broker, folder.path(), &["--hex-key", "fe00", "--hex"]);
+    check(&ask(&["set", "--hex-key", "fe00", "v"]), 0, "");
+    check(&ask(&["del", "--hex-key", "fe00"]), 0, "");
+    let text = watcher.ended();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].ends_with(" fe00 76"), "{text}");
+    assert!(lines[1].ends_with(" fe00"), "{text}");
 }
 
 #[test]
@@ -104,26 +193,10 @@ fn a_scan_lists_every_key_that_matches() {
 #[test]
 fn changes_are_printed_as_they_come() {
     let (folder, broker) = broker();
-    let port = broker.address.port().to_string();
-    let mut watcher = command(folder.path())
-        .args(["state", "watch", "k", "-C", "2", "-W", "60", "-d"])
-        .args(["-h", "127.0.0.1", "-p", &port])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut errors = BufReader::new(watcher.stderr.take().unwrap());
-    let mut told = String::new();
-    while !told.contains("watches k") {
-        assert!(errors.read_line(&mut told).unwrap() > 0, "{told}");
-    }
-    let drain = std::thread::spawn(move || errors.read_to_end(&mut Vec::new()));
+    let watcher = Watcher::start(&broker, folder.path(), &["k"]);
     check(&state(&broker, folder.path(), &["set", "k", "v"]), 0, "");
     check(&state(&broker, folder.path(), &["del", "k"]), 0, "");
-    let output = watcher.wait_with_output().unwrap();
-    drain.join().unwrap().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = watcher.ended();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 2, "{text}");
     assert!(lines[0].starts_with("SET ") && lines[0].ends_with(":StateStore k v"));

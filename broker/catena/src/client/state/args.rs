@@ -1,7 +1,9 @@
 //! The arguments of `catena state`, and what they are read from.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use super::super::publish::seconds;
 use super::super::session::SessionArgs;
 use super::export::ExportArgs;
 use super::import::ImportArgs;
+use super::key::{EMPTY, Given, KeyArgs, key};
 use super::lock::LockArgs;
 use super::scan::ScanArgs;
 use super::show::ShowArgs;
@@ -60,8 +63,11 @@ pub(super) enum StateCommand {
 #[command(after_help = GET_EXAMPLES)]
 pub(super) struct GetArgs {
     /// The key
-    #[arg(id = "state_key", value_name = "KEY", value_parser = key)]
-    pub(super) key: String,
+    #[arg(id = "state_key", value_name = "KEY", value_parser = key())]
+    pub(super) key: Given,
+    /// How the key is given.
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
     /// Print the version on a line of its own before the value
     #[arg(long)]
     pub(super) with_version: bool,
@@ -82,8 +88,11 @@ pub(super) struct GetArgs {
 #[command(after_help = SET_EXAMPLES)]
 pub(super) struct SetArgs {
     /// The key
-    #[arg(id = "state_key", value_name = "KEY", value_parser = key)]
-    pub(super) key: String,
+    #[arg(id = "state_key", value_name = "KEY", value_parser = key())]
+    pub(super) key: Given,
+    /// How the key is given.
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
     /// Where the value comes from.
     #[command(flatten)]
     pub(super) value: ValueArgs,
@@ -107,8 +116,11 @@ pub(super) struct SetArgs {
 #[command(after_help = DEL_EXAMPLES)]
 pub(super) struct DelArgs {
     /// The key
-    #[arg(id = "state_key", value_name = "KEY", value_parser = key)]
-    pub(super) key: String,
+    #[arg(id = "state_key", value_name = "KEY", value_parser = key())]
+    pub(super) key: Given,
+    /// How the key is given.
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
     /// What changes the key.
     #[command(flatten)]
     pub(super) change: ChangeArgs,
@@ -120,8 +132,11 @@ pub(super) struct DelArgs {
 #[command(after_help = VDEL_EXAMPLES)]
 pub(super) struct VdelArgs {
     /// The key
-    #[arg(id = "state_key", value_name = "KEY", value_parser = key)]
-    pub(super) key: String,
+    #[arg(id = "state_key", value_name = "KEY", value_parser = key())]
+    pub(super) key: Given,
+    /// How the key is given.
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
     /// Where the value comes from.
     #[command(flatten)]
     pub(super) value: ValueArgs,
@@ -135,7 +150,7 @@ pub(super) struct VdelArgs {
 pub(super) struct ValueArgs {
     /// The value; without it, or as -, what standard input holds
     #[arg(allow_hyphen_values = true, conflicts_with = "file")]
-    value: Option<String>,
+    value: Option<OsString>,
     /// Take the value from this file
     #[arg(short, long)]
     file: Option<PathBuf>,
@@ -149,7 +164,7 @@ impl ValueArgs {
             return fs::read(path)
                 .map_err(|error| Failure::usage(format!("cannot read {what}: {error}")));
         }
-        match self.value.as_deref() {
+        match self.value.as_ref() {
             Some(text) if text != "-" => Ok(text.as_bytes().to_vec()),
             _ => {
                 let mut content = Vec::new();
@@ -180,10 +195,10 @@ pub(super) struct ChangeArgs {
     pub(super) session: SessionArgs,
 }
 
-/// A key is never empty.
-pub(super) fn key(text: &str) -> Result<String, String> {
+/// The name of a lock or a holder is text, and never empty.
+pub(super) fn name(text: &str) -> Result<String, String> {
     if text.is_empty() {
-        return Err("a key has at least one byte".to_owned());
+        return Err(EMPTY.to_owned());
     }
     Ok(text.to_owned())
 }
@@ -210,24 +225,28 @@ const GET_EXAMPLES: &str = "\
 Examples:
   catena state get recipe/7 > recipe.json
   catena state get recipe/7 --json | jq -r .version
-  catena state get counter || echo 'there is no counter'";
+  catena state get counter || echo 'there is no counter'
+  catena state get --hex-key fffe01";
 
 const SET_EXAMPLES: &str = "\
 Examples:
   catena state set recipe/7 --file recipe.json
   echo -n 21.5 | catena state set line-1/temperature
   catena state set election me --nx --ttl 10s && echo elected
-  catena state set position 12 --fencing-token \"$CATENA_FENCING_TOKEN\"";
+  catena state set position 12 --fencing-token \"$CATENA_FENCING_TOKEN\"
+  catena state set --hex-key fffe01 value";
 
 const DEL_EXAMPLES: &str = "\
 Examples:
   catena state del recipe/7
-  catena state del recipe/7 --with-version";
+  catena state del recipe/7 --with-version
+  catena state del --hex-key fffe01";
 
 const VDEL_EXAMPLES: &str = "\
 Examples:
   catena state vdel election me
-  catena state vdel recipe/7 --file recipe.json";
+  catena state vdel recipe/7 --file recipe.json
+  catena state vdel --hex-key fffe01 value";
 
 #[cfg(test)]
 mod tests {

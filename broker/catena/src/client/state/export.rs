@@ -13,6 +13,7 @@ use super::super::runtime;
 use super::super::session::SessionArgs;
 use super::call::{Caller, PATIENCE, Response, malformed, refused};
 use super::entry::Entry;
+use super::key::{Given, PatternArgs, pattern};
 use super::progress::Progress;
 use super::scan::next_page;
 use super::{encoded, within};
@@ -22,9 +23,12 @@ use super::{encoded, within};
 #[command(disable_help_flag = true, disable_version_flag = true)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ExportArgs {
-    /// Which keys: * stands for any bytes, ? for one, [0-9] for one of these
-    #[arg(default_value = "*")]
-    pattern: String,
+    /// Which keys: * stands for any bytes, ? for one, [0-9] for one of these [default: *]
+    #[arg(value_parser = pattern())]
+    pattern: Option<Given>,
+    /// How the pattern is given.
+    #[command(flatten)]
+    patterns: PatternArgs,
     /// Write into this file, which is there only once it is complete [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -47,6 +51,7 @@ they are.";
 const WINDOW: usize = 64;
 
 pub(super) async fn export(args: &ExportArgs) -> Result<(), Failure> {
+    let pattern = args.patterns.bytes(args.pattern.as_ref())?;
     let mut caller = Caller::open(&args.session, false).await?;
     let mut out = Out::open(args.output.as_deref())?;
     // On the terminal that shows the lines, it would stand between them.
@@ -56,7 +61,7 @@ pub(super) async fn export(args: &ExportArgs) -> Result<(), Failure> {
         let has_lifetimes = tells_lifetimes(&mut caller).await?;
         let mut token = None;
         loop {
-            let page = next_page(&mut caller, args.pattern.as_bytes(), token.as_deref()).await?;
+            let page = next_page(&mut caller, &pattern, token.as_deref()).await?;
             let mut batch = Batch::new(&page.keys, has_lifetimes);
             if !batch.write(&mut caller, &mut out, &progress).await? || page.token.is_none() {
                 return Ok(());

@@ -19,7 +19,7 @@ use super::super::request::unique;
 use super::super::runtime;
 use super::super::session::SessionArgs;
 use super::super::subscribe::timeout;
-use super::args::{key, lifetime};
+use super::args::{lifetime, name};
 use super::call::PATIENCE;
 use super::show::print;
 use super::within;
@@ -33,7 +33,7 @@ use running::{Ended, Running, Signals};
 #[command(group = ArgGroup::new("what").args(["command", "acquire", "release"]).required(true))]
 pub(super) struct LockArgs {
     /// The lock: a key of the store
-    #[arg(id = "state_key", value_name = "NAME", value_parser = key)]
+    #[arg(id = "state_key", value_name = "NAME", value_parser = name)]
     pub(super) name: String,
     /// The command and its arguments
     #[arg(last = true)]
@@ -45,7 +45,7 @@ pub(super) struct LockArgs {
     #[arg(long, requires = "holder")]
     pub(super) release: bool,
     /// Who holds the lock: a name that nobody else has [default: one made up]
-    #[arg(long, value_name = "NAME", value_parser = key)]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub(super) holder: Option<String>,
     /// After this time without a sign of the holder the lock is free
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = lifetime)]

@@ -9,6 +9,7 @@ use super::super::failure::Failure;
 use super::super::runtime;
 use super::super::session::SessionArgs;
 use super::call::{Caller, PATIENCE, malformed, refused};
+use super::key::{Given, PatternArgs, pattern};
 use super::progress::Progress;
 use super::show::{ShowArgs, object, print};
 use super::{encoded, within};
@@ -18,9 +19,12 @@ use super::{encoded, within};
 #[command(disable_help_flag = true, disable_version_flag = true)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ScanArgs {
-    /// Which keys: * stands for any bytes, ? for one, [0-9] for one of these
-    #[arg(default_value = "*")]
-    pattern: String,
+    /// Which keys: * stands for any bytes, ? for one, [0-9] for one of these [default: *]
+    #[arg(value_parser = pattern())]
+    pattern: Option<Given>,
+    /// How the pattern is given.
+    #[command(flatten)]
+    patterns: PatternArgs,
     /// Print values as well, after a tab
     #[arg(long)]
     values: bool,
@@ -36,14 +40,16 @@ const EXAMPLES: &str = "\
 Examples:
   catena state scan
   catena state scan 'recipe/*' --values --json
-  catena state scan 'line-[0-9]/*' | wc -l";
+  catena state scan 'line-[0-9]/*' | wc -l
+  catena state scan --hex-key fffe2a --hex";
 
 pub(super) async fn scan(args: &ScanArgs) -> Result<(), Failure> {
+    let pattern = args.patterns.bytes(args.pattern.as_ref())?;
     let mut caller = Caller::open(&args.session, false).await?;
     // On the terminal that shows the keys, it would stand between them.
     let progress = Progress::of_keys(args.session.quiet || std::io::stdout().is_terminal());
     let result = tokio::select! {
-        result = pages(args, &mut caller, &progress) => result,
+        result = pages(args, &pattern, &mut caller, &progress) => result,
         () = runtime::interrupt() => Ok(()),
     };
     drop(progress);
@@ -51,10 +57,15 @@ pub(super) async fn scan(args: &ScanArgs) -> Result<(), Failure> {
     caller.connection.close().await
 }
 
-async fn pages(args: &ScanArgs, caller: &mut Caller, progress: &Progress) -> Result<(), Failure> {
+async fn pages(
+    args: &ScanArgs,
+    pattern: &[u8],
+    caller: &mut Caller,
+    progress: &Progress,
+) -> Result<(), Failure> {
     let mut token: Option<Vec<u8>> = None;
     loop {
-        let page = next_page(caller, args.pattern.as_bytes(), token.as_deref()).await?;
+        let page = next_page(caller, pattern, token.as_deref()).await?;
         for key in &page.keys {
             if !entry(args, caller, key).await? {
                 return Ok(());

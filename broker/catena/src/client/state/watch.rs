@@ -10,8 +10,8 @@ use super::super::publish::seconds;
 use super::super::runtime;
 use super::super::session::SessionArgs;
 use super::super::subscribe::timeout;
-use super::args::key;
 use super::call::{Caller, Change, PATIENCE};
+use super::key::{Given, KeyArgs, key};
 use super::show::{ShowArgs, object, print};
 use super::{encoded, within};
 
@@ -21,8 +21,11 @@ use super::{encoded, within};
 #[command(after_help = EXAMPLES)]
 pub(super) struct WatchArgs {
     /// The keys
-    #[arg(id = "state_key", value_name = "KEY", required = true, value_parser = key)]
-    key: Vec<String>,
+    #[arg(id = "state_key", value_name = "KEY", required = true, value_parser = key())]
+    key: Vec<Given>,
+    /// How the keys are given.
+    #[command(flatten)]
+    keys: KeyArgs,
     /// Stop after this many changes
     #[arg(short = 'C', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -41,16 +44,19 @@ const EXAMPLES: &str = "\
 Examples:
   catena state watch recipe/7
   catena state watch recipe/7 -C 1 -W 60 && echo changed
-  catena state watch job-1 job-2 --json | jq .operation";
+  catena state watch job-1 job-2 --json | jq .operation
+  catena state watch --hex-key fffe01 --hex";
 
 pub(super) async fn watch(args: &WatchArgs) -> Result<(), Failure> {
+    let keys = args.key.iter().map(|key| key.bytes(args.keys.hex_key));
+    let keys: Vec<Vec<u8>> = keys.collect::<Result<_, _>>()?;
     let mut is_late = std::pin::pin!(timeout(args.timeout));
     let mut caller = tokio::select! {
         caller = Caller::open(&args.session, true) => caller?,
         () = &mut is_late => return Err(Failure::unanswered()),
     };
     let ended = tokio::select! {
-        result = follow(args, &mut caller) => result,
+        result = follow(args, &keys, &mut caller) => result,
         () = runtime::interrupt() => Ok(()),
         () = &mut is_late => Err(Failure::new(TIMED_OUT, "timed out")),
     };
@@ -60,17 +66,19 @@ pub(super) async fn watch(args: &WatchArgs) -> Result<(), Failure> {
     }
 }
 
-async fn follow(args: &WatchArgs, caller: &mut Caller) -> Result<(), Failure> {
-    for key in &args.key {
+async fn follow(args: &WatchArgs, keys: &[Vec<u8>], caller: &mut Caller) -> Result<(), Failure> {
+    for key in keys {
         let request = Command::KeyNotify(KeyNotify {
-            key: key.as_bytes(),
+            key,
             registration: Registration::Start,
         });
         let payload = encoded(&request);
         let asked = caller.ask(&payload, None);
         within(PATIENCE, asked).await?.reply()?;
     }
-    caller.connection.tell("watches", &args.key.join(", "));
+    let names = keys.iter().map(|key| String::from_utf8_lossy(key));
+    let names: Vec<_> = names.collect();
+    caller.connection.tell("watches", &names.join(", "));
     let mut left = args.count;
     while left != Some(0) {
         let change = caller.next_change().await?;
