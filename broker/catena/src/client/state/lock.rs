@@ -104,14 +104,10 @@ pub(super) fn execute(args: &LockArgs) -> u8 {
 async fn acquire(args: &LockArgs) -> Result<u8, Failure> {
     let mut signals = Signals::watch()?;
     let mut holder = Holder::new(args, args.holder.clone().unwrap_or_default());
-    let acquired = tokio::select! {
-        acquired = patiently(args, &mut holder) => acquired,
+    tokio::select! {
+        acquired = patiently(args, &mut holder) => acquired?,
         signal = signals.next() => return Ok(running::code_of(signal)),
-    };
-    if args.json && holder.is_refused() {
-        print(object(args, &holder, "notAcquired").as_bytes())?;
     }
-    acquired?;
     let line = match args.json {
         true => object(args, &holder, "acquired"),
         false => format!("{}\n", holder.fencing_token()),
@@ -147,14 +143,10 @@ async fn run(args: &LockArgs) -> Result<u8, Failure> {
     let mut signals = Signals::watch()?;
     let name = args.holder.clone().unwrap_or_else(made_up);
     let mut holder = Holder::new(args, name);
-    let acquired = tokio::select! {
-        acquired = patiently(args, &mut holder) => acquired,
+    tokio::select! {
+        acquired = patiently(args, &mut holder) => acquired.map_err(failed)?,
         signal = signals.next() => return Ok(running::code_of(signal)),
-    };
-    if holder.is_refused() {
-        tell(args, &holder, "notAcquired");
     }
-    acquired.map_err(failed)?;
     tell(args, &holder, "acquired");
     let mut running = match Running::start(args, &holder) {
         Ok(running) => running,
@@ -183,7 +175,10 @@ async fn patiently(args: &LockArgs, holder: &mut Holder<'_>) -> Result<(), Failu
     if !is_waiting {
         return match within(PATIENCE, holder.try_acquire()).await? {
             true => Ok(()),
-            false => Err(Failure::general("another holds the lock")),
+            false => {
+                tell_held(args, holder)?;
+                Err(Failure::general("another holds the lock"))
+            }
         };
     }
     let patience = args.timeout.map(|it| Duration::from_millis(it.millis()));
@@ -191,10 +186,23 @@ async fn patiently(args: &LockArgs, holder: &mut Holder<'_>) -> Result<(), Failu
         acquired = holder.acquire() => return acquired,
         () = timeout(patience) => {}
     }
-    Err(match holder.is_refused() {
-        true => Failure::new(TIMED_OUT, "timed out: another holds the lock"),
-        false => Failure::unanswered(),
-    })
+    if !holder.is_refused() {
+        return Err(Failure::unanswered());
+    }
+    tell_held(args, holder)?;
+    let text = "timed out: another holds the lock";
+    Err(Failure::new(TIMED_OUT, text))
+}
+
+/// Tells, if asked to, that the lock is not acquired because another holds it: to who asked only
+/// to acquire it on standard output.
+fn tell_held(args: &LockArgs, holder: &Holder<'_>) -> Result<(), Failure> {
+    let event = "notAcquired";
+    if args.json && args.acquire {
+        return print(object(args, holder, event).as_bytes()).map(drop);
+    }
+    tell(args, holder, event);
+    Ok(())
 }
 
 /// Releases the lock; if that fails it is free when its time is over.

@@ -222,6 +222,7 @@ impl<'a> Holder<'a> {
             Some(caller) => caller,
             None => {
                 self.is_watching = false;
+                self.is_refused = false;
                 Caller::open(&self.args.session, true).await?
             }
         };
