@@ -151,10 +151,7 @@ impl Connection {
             return Err(early);
         }
         match Packet::decode_limited(Version::V5, first_byte, body, &settings.limits)? {
-            Packet::Disconnect(disconnect) => {
-                let expiry = disconnect.session_expiry;
-                self.take_disconnect(settings, disconnect.reason, expiry, out)
-            }
+            Packet::Disconnect(disconnect) => self.take_disconnect(settings, &disconnect, out),
             Packet::Auth(auth) => {
                 let step = AuthenticationStep::Continue;
                 self.push_authenticate(&auth, ReasonCode::ContinueAuthentication, step, out)?;

@@ -1,6 +1,6 @@
 //! The connection: its states, and the dispatch of packets and timeouts.
 
-use catena_mqtt::{Frame, Packet, Publish, ReasonCode, Version, encode, frame};
+use catena_mqtt::{Disconnect, Frame, Packet, Publish, ReasonCode, Version, encode, frame};
 use catena_types::{Moment, PartitionId};
 
 use crate::alias::{InboundAliases, OutboundAliases};
@@ -336,10 +336,7 @@ impl Connection {
                 self.trim();
                 self.write_pingresp(out)
             }
-            Ok(Packet::Disconnect(disconnect)) => {
-                let expiry = disconnect.session_expiry;
-                self.take_disconnect(settings, disconnect.reason, expiry, out)
-            }
+            Ok(Packet::Disconnect(disconnect)) => self.take_disconnect(settings, disconnect, out),
             Ok(Packet::Auth(auth)) => self.take_reauthentication(auth, out),
             Ok(
                 Packet::Connect(_)
@@ -367,17 +364,20 @@ impl Connection {
     pub(crate) fn take_disconnect(
         &mut self,
         settings: &Settings,
-        reason: ReasonCode,
-        expiry: Option<u32>,
+        disconnect: &Disconnect<'_>,
         out: &mut Outbox<'_, '_>,
     ) -> Result<(), Failure> {
+        let expiry = disconnect.session_expiry;
+        if Disconnect::is_of_servers(disconnect.reason) || disconnect.server_reference.is_some() {
+            return Err(Failure::protocol("DISCONNECT that only a server sends"));
+        }
         if self.expires_at_once && expiry.is_some_and(|seconds| seconds > 0) {
             return Err(Failure::protocol(
                 "session expiry in DISCONNECT but not in CONNECT",
             ));
         }
         // [MQTT-3.14.4-3] [MQTT3-3.14.4-3]; every other reason leaves the will.
-        let will = if reason == ReasonCode::Success {
+        let will = if disconnect.reason == ReasonCode::Success {
             WillFate::Forget
         } else {
             WillFate::Publish

@@ -49,6 +49,23 @@ fn any_other_reason_publishes_the_will() {
 }
 
 #[test]
+fn what_only_servers_say_is_a_protocol_error() {
+    // [MQTT-3.14.2-1], table 3-13; Server Reference is a server's too (3.14.2.2.5).
+    let moved = Disconnect {
+        server_reference: Some("other"),
+        ..Disconnect::new(ReasonCode::Success)
+    };
+    let shutting_down = Disconnect::new(ReasonCode::ServerShuttingDown);
+    let taken_over = Disconnect::new(ReasonCode::SessionTakenOver);
+    for disconnect in [moved, shutting_down, taken_over] {
+        let mut driver = Driver::open(Version::V5);
+        let step = driver.send(&disconnect_bytes(Version::V5, disconnect));
+        assert!(step.outcome.is_err() && step.actions.is_empty());
+        assert_eq!(step.sent[2], 0x82);
+    }
+}
+
+#[test]
 fn nothing_after_disconnect_is_read() {
     // [MQTT-3.14.4-1] [MQTT3-3.14.4-2]
     for version in VERSIONS {

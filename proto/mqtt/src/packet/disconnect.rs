@@ -57,6 +57,29 @@ impl<'a> Disconnect<'a> {
         )
     }
 
+    /// Whether only servers give this reason (table 3-13).
+    #[must_use]
+    pub const fn is_of_servers(reason: ReasonCode) -> bool {
+        matches!(
+            reason,
+            ReasonCode::NotAuthorized
+                | ReasonCode::ServerBusy
+                | ReasonCode::ServerShuttingDown
+                | ReasonCode::KeepAliveTimeout
+                | ReasonCode::SessionTakenOver
+                | ReasonCode::TopicFilterInvalid
+                | ReasonCode::RetainNotSupported
+                | ReasonCode::QosNotSupported
+                | ReasonCode::UseAnotherServer
+                | ReasonCode::ServerMoved
+                | ReasonCode::SharedSubscriptionsNotSupported
+                | ReasonCode::ConnectionRateExceeded
+                | ReasonCode::MaximumConnectTime
+                | ReasonCode::SubscriptionIdentifiersNotSupported
+                | ReasonCode::WildcardSubscriptionsNotSupported
+        )
+    }
+
     pub(super) fn decode(
         version: Version,
         body: &'a [u8],
