@@ -1,6 +1,6 @@
 //! What the client publishes: checks on the way in, acknowledgements on the way out.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use catena_mqtt::{Ack, AckKind, PacketId, Publish, Qos, ReasonCode, ReasonProperties, Version};
 
@@ -14,9 +14,9 @@ use crate::{Action, Close, Incoming, Outbox, Settings, Stats, Ticket, Topic};
 pub(crate) struct Inbound {
     pub(crate) pubacks: Receipts,
     pub(crate) pubrecs: Receipts,
-    /// QoS 2 messages between PUBLISH and PUBCOMP. A client may have 65,535 of them, and each
-    /// publish looks for itself.
-    pub(crate) exchanges: BTreeSet<PacketId>,
+    /// QoS 2 messages between PUBLISH and PUBCOMP, and whether the broker has been asked and has
+    /// not answered. A client may have 65,535 of them, and each publish looks for itself.
+    pub(crate) exchanges: BTreeMap<PacketId, bool>,
 }
 
 impl Inbound {
@@ -24,7 +24,7 @@ impl Inbound {
         Self {
             pubacks: Receipts::new(Kind::PubAck),
             pubrecs: Receipts::new(Kind::PubRec),
-            exchanges: BTreeSet::new(),
+            exchanges: BTreeMap::new(),
         }
     }
 
@@ -62,8 +62,16 @@ impl Connection {
             return Ok(());
         };
         match ticket.kind {
-            Kind::PubAck => inbound.pubacks.answer(ticket, reason),
-            Kind::PubRec => inbound.pubrecs.answer(ticket, reason),
+            Kind::PubAck => {
+                inbound.pubacks.answer(ticket, reason);
+            }
+            Kind::PubRec => {
+                let packet_id = inbound.pubrecs.answer(ticket, reason);
+                let exchange = packet_id.and_then(|id| inbound.exchanges.get_mut(&id));
+                if let Some(is_asked) = exchange {
+                    *is_asked = false;
+                }
+            }
         }
         self.write_receipts(settings, ticket.kind, bytes, stats)
             .map_err(|failure| self.close(settings, failure, bytes, stats))
@@ -231,7 +239,8 @@ impl Connection {
             u16::MAX
         });
         let inbound = self.inbound.get_or_insert_with(|| Box::new(Inbound::new()));
-        let is_exchange = inbound.exchanges.contains(&packet_id);
+        let exchange = inbound.exchanges.get(&packet_id).copied();
+        let is_exchange = exchange.is_some();
         let is_new = match kind {
             Kind::PubAck => true,
             // Sent again [MQTT-4.3.3-10]: no second message, so no second place in the quota.
@@ -256,10 +265,13 @@ impl Connection {
                 inbound.pubrecs.push(packet_id, in_use, false);
                 None
             }
+            Kind::PubRec if exchange == Some(true) => {
+                // It has been asked about: whatever is said of the first holds for this one too.
+                inbound.pubrecs.push_repeat(packet_id);
+                None
+            }
             Kind::PubRec => {
-                if is_new {
-                    inbound.exchanges.insert(packet_id);
-                }
+                inbound.exchanges.insert(packet_id, refusal.is_none());
                 Some(inbound.pubrecs.push(packet_id, refusal, is_new))
             }
         })

@@ -37,6 +37,8 @@ pub(crate) struct Receipts {
     ring: VecDeque<Receipt>,
     /// What to say to those few answers that have words of their own, by ticket number.
     details: BTreeMap<u32, &'static str>,
+    /// Ticket numbers of publishes that came again before the first was answered.
+    repeats: BTreeMap<PacketId, Vec<u32>>,
 }
 
 /// One publish.
@@ -64,6 +66,7 @@ impl Receipts {
             first: 0,
             ring: VecDeque::new(),
             details: BTreeMap::new(),
+            repeats: BTreeMap::new(),
         }
     }
 
@@ -89,13 +92,33 @@ impl Receipts {
         }
     }
 
-    /// The broker has answered. A ticket that is not in the ring changes nothing.
+    /// A publish has come again whose answer is not known yet: it is answered along with the first.
+    #[cold]
+    pub(crate) fn push_repeat(&mut self, packet_id: PacketId) {
+        let ticket = self.push(packet_id, None, false);
+        self.repeats
+            .entry(packet_id)
+            .or_default()
+            .push(ticket.number);
+    }
+
+    /// The broker has answered. Returns which publish; a ticket that is not in the ring changes
+    /// nothing.
     #[inline]
-    pub(crate) fn answer(&mut self, ticket: Ticket, reason: ReasonCode) {
+    pub(crate) fn answer(&mut self, ticket: Ticket, reason: ReasonCode) -> Option<PacketId> {
         let index = ticket.number.wrapping_sub(self.first) as usize;
-        if let Some(receipt) = self.ring.get_mut(index) {
-            receipt.answer = Some(reason);
+        let receipt = self.ring.get_mut(index)?;
+        receipt.answer = Some(reason);
+        let packet_id = receipt.packet_id;
+        if !self.repeats.is_empty() {
+            for number in self.repeats.remove(&packet_id).unwrap_or_default() {
+                let index = number.wrapping_sub(self.first) as usize;
+                if let Some(repeat) = self.ring.get_mut(index) {
+                    repeat.answer = Some(reason);
+                }
+            }
         }
+        Some(packet_id)
     }
 
     /// What to say along with the answer. A ticket that is not in the ring changes nothing.

@@ -46,6 +46,33 @@ fn a_publish_sent_again_before_pubrel_is_left_to_the_session() {
 }
 
 #[test]
+fn a_publish_sent_again_before_its_answer_is_answered_along_with_it() {
+    // [MQTT-4.3.3-10] [MQTT3-4.3.3-2]: the broker is asked once, and each gets its PUBREC.
+    for version in VERSIONS {
+        let mut driver = Driver::open(version);
+        let publish = publish_bytes(version, Qos::ExactlyOnce, 5);
+        let other = publish_bytes(version, Qos::ExactlyOnce, 6);
+        let step = driver.send(&[&publish[..], &publish, &other, &publish].concat());
+        let receives = step.actions.iter();
+        let tickets: Vec<_> = receives
+            .map(|action| match action {
+                Action::Receive { ticket, .. } => *ticket,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let [first, second] = tickets[..] else {
+            panic!("asked {} times", tickets.len());
+        };
+        let sent = driver.published(first, ReasonCode::Success).unwrap();
+        assert_eq!(sent, [0x50, 2, 0, 5, 0x50, 2, 0, 5]);
+        let sent = driver.published(second, ReasonCode::Success).unwrap();
+        assert_eq!(sent, [0x50, 2, 0, 6, 0x50, 2, 0, 5]);
+        let step = driver.send(&publish);
+        assert!(matches!(step.actions[..], [Action::Receive { .. }]));
+    }
+}
+
+#[test]
 fn pubrecs_leave_in_the_order_of_the_publishes() {
     // [MQTT-4.6.0-3] [MQTT3-4.6.0-3]
     let mut driver = Driver::open(Version::V5);

@@ -59,6 +59,29 @@ fn repeated_publish_is_delivered_once() {
     }
 }
 
+/// [MQTT-4.3.3-10] [MQTT3-4.3.3-2]: before the first PUBREC has left, too.
+#[test]
+fn a_publish_repeated_at_once_is_delivered_once() {
+    for version in VERSIONS {
+        let topic = unique("t");
+        let (mut subscriber, mut publisher) = pair(version, &topic);
+        let mut bytes = Vec::new();
+        for dup in [false, true, true, false] {
+            let publish = post(&topic, "one", QOS2, Some(id(9)));
+            let packet = Packet::Publish(Publish { dup, ..publish });
+            assert!(packet.encode(version, &mut bytes).is_ok());
+        }
+        publisher.send_bytes(&bytes);
+        for _ in 0..4 {
+            assert_eq!(publisher.expect_pubrec(id(9)), SUCCESS);
+        }
+        publisher.send(&Packet::PubRel(Ack::success(id(9))));
+        assert_eq!(publisher.expect_pubcomp(id(9)), SUCCESS);
+        subscriber.expect_message(&topic, "one", QOS2);
+        subscriber.expect_silence();
+    }
+}
+
 /// [MQTT-4.3.3-10] [MQTT3-4.3.3-2] [MQTT-4.1.0-1] [MQTT3-4.1.0-2]: also over several connections
 /// of the session.
 #[test]
