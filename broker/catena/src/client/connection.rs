@@ -57,6 +57,8 @@ pub(crate) struct Broker {
     pub(crate) maximum_qos: Qos,
     pub(crate) retain_available: bool,
     pub(crate) packet_bytes_max: usize,
+    /// The highest topic alias. 0: none.
+    pub(crate) topic_alias_maximum: u16,
     pub(crate) response_information: Option<String>,
 }
 
@@ -391,6 +393,7 @@ impl Broker {
             maximum_qos: Qos::ExactlyOnce,
             retain_available: true,
             packet_bytes_max: Limits::DEFAULT.packet_bytes_max as usize,
+            topic_alias_maximum: 0,
             response_information: None,
         }
     }
@@ -409,6 +412,7 @@ impl Broker {
         }
         self.maximum_qos = properties.maximum_qos;
         self.retain_available = properties.retain_available;
+        self.topic_alias_maximum = properties.topic_alias_maximum;
         self.response_information = properties.response_information.map(str::to_owned);
     }
 }

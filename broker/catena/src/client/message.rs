@@ -128,7 +128,7 @@ impl InFlight {
     }
 }
 
-/// What the broker has said that it would refuse.
+/// What the broker has said that it would refuse [MQTT-3.3.2-9].
 fn check(connection: &Connection, message: &Outgoing<'_>) -> Result<(), Failure> {
     topic::check(message.topic, &Limits::DEFAULT).map_err(|error| {
         Failure::usage(format!(
@@ -145,6 +145,14 @@ fn check(connection: &Connection, message: &Outgoing<'_>) -> Result<(), Failure>
     }
     if message.retain && !broker.retain_available {
         return Err(Failure::usage("the broker retains no messages"));
+    }
+    let alias = connection.properties.topic_alias();
+    if let Some(alias) = alias.filter(|alias| alias.get() > broker.topic_alias_maximum) {
+        let text = match broker.topic_alias_maximum {
+            0 => "the broker takes no topic aliases".to_owned(),
+            maximum => format!("the broker takes topic aliases up to {maximum}, not {alias}"),
+        };
+        return Err(Failure::usage(text));
     }
     Ok(())
 }

@@ -275,6 +275,35 @@ fn failures_have_their_codes() {
     );
 }
 
+/// [MQTT-3.3.2-9]
+#[test]
+fn a_topic_alias_above_the_maximum_is_not_sent() {
+    for (connack, alias, code) in [
+        // Topic Alias Maximum 32, then PUBACK.
+        (
+            b"\x20\x06\x00\x00\x03\x22\x00\x20\x40\x02\x00\x01".as_slice(),
+            "32",
+            0,
+        ),
+        (b"\x20\x06\x00\x00\x03\x22\x00\x20", "33", 2),
+        // None.
+        (b"\x20\x03\x00\x00\x00", "1", 2),
+    ] {
+        for qos in ["1", "0"] {
+            let port = answer(connack);
+            let line = format!(
+                "pub -h 127.0.0.1 -p {port} -q {qos} -t a -m x -D publish topic-alias {alias} -d"
+            );
+            let words: Vec<_> = line.split(' ').collect();
+            let output = catena(&words).output().unwrap();
+            check(&output, code, "");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(told.contains("sends PUBLISH"), code == 0, "{told}");
+            assert_eq!(told.contains("topic aliases"), code == 2, "{told}");
+        }
+    }
+}
+
 #[test]
 fn nobody_listening_is_told_with_what_to_do() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
