@@ -2,7 +2,7 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
-use catena_mqtt::{ConnectProperties, Property, limits};
+use catena_mqtt::{ConnectProperties, Limits, Property, limits, topic};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
@@ -109,6 +109,8 @@ enum Kind {
     /// The least and the highest value.
     Number(u32, u32),
     Text,
+    /// A text without wildcards, as topic names are.
+    Topic,
     Pair,
 }
 
@@ -131,7 +133,7 @@ const TABLE: [(&str, Kind, &[Packet]); 18] = [
     ("payload-format-indicator", Kind::Flag, MESSAGE),
     ("message-expiry-interval", SECONDS, MESSAGE),
     ("content-type", Kind::Text, MESSAGE),
-    ("response-topic", Kind::Text, MESSAGE),
+    ("response-topic", Kind::Topic, MESSAGE),
     ("correlation-data", Kind::Text, MESSAGE),
     (
         "subscription-identifier",
@@ -199,6 +201,10 @@ impl Properties {
             (Kind::Pair, _) => return Err("a user property has a name and a value".to_owned()),
             (_, [_, _, ..] | []) => return Err("expected one value".to_owned()),
             (Kind::Text, [text]) => Value::Text(text.clone()),
+            (Kind::Topic, [text]) => {
+                topic::check(text, &Limits::DEFAULT).map_err(|error| error.what)?;
+                Value::Text(text.clone())
+            }
             (Kind::Flag, [text]) => Value::Number(number(text, 0, 1)?),
             (Kind::Number(least, highest), [text]) => Value::Number(number(text, least, highest)?),
         };
@@ -351,7 +357,7 @@ mod tests {
         for (name, kind, packets) in TABLE {
             let value = match kind {
                 Kind::Flag | Kind::Number(..) => "1",
-                Kind::Text => "text",
+                Kind::Text | Kind::Topic => "text",
                 Kind::Pair => "name value",
             };
             for (packet_name, packet) in PACKETS {
@@ -368,6 +374,8 @@ mod tests {
         check_refused("publish content-type a b", "one value");
         check_refused("publish user-property a", "name and a value");
         check_refused("publish colour blue", "no property colour");
+        check_refused("publish response-topic a/+", "wildcard");
+        check_refused("will response-topic #", "wildcard");
         check_refused("pingreq user-property a b", "no packet");
         check_refused("connect receive-maximum 0", "from 1 to 65535");
         check_refused("publish payload-format-indicator 2", "from 0 to 1");

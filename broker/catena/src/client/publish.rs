@@ -35,6 +35,7 @@ pub struct PubArgs {
         long,
         value_name = "COUNT",
         default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..),
         conflicts_with = "stdin_line"
     )]
     pub repeat: u64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catena_mqtt::{Packet, Property, Qos, SubscriptionOptions};
+use catena_mqtt::{Limits, Packet, Property, Qos, SubscriptionOptions, topic};
 use clap::Args;
 
 use super::connection::Connection;
@@ -64,6 +64,9 @@ async fn request(args: &RrArgs) -> Result<(), Failure> {
     let Some(payload) = args.payload.single()? else {
         return Err(Failure::usage("a request is one message: use -s, not -l"));
     };
+    if let Some(topic) = &args.response_topic {
+        check_response_topic(topic)?;
+    }
     let mut printer = Printer::new(&args.output, args.session.quiet)?;
     let mut is_late = std::pin::pin!(timeout(args.timeout));
     let mut connection = tokio::select! {
@@ -96,8 +99,16 @@ fn response_topic(args: &RrArgs, connection: &Connection) -> Result<String, Fail
         (None, Some(base)) => format!("{}/{}", base.trim_end_matches('/'), unique()),
         (None, None) => format!("catena/rr/{}", unique()),
     };
-    check_filter(&topic)?;
+    check_response_topic(&topic)?;
     Ok(topic)
+}
+
+/// Checks that the topic has no wildcards [MQTT-3.3.2-14] and can be subscribed to.
+fn check_response_topic(topic: &str) -> Result<(), Failure> {
+    topic::check(topic, &Limits::DEFAULT).map_err(|error| {
+        Failure::usage(format!("cannot get responses at '{topic}': {}", error.what))
+    })?;
+    check_filter("subscribe to", topic).map(drop)
 }
 
 /// A word that differs from process to process.

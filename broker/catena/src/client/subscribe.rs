@@ -91,9 +91,7 @@ async fn subscribe(args: &SubArgs) -> Result<(), Failure> {
     if filters.is_empty() && args.unsubscribe.is_empty() {
         return Err(Failure::usage("no topic filter: add -t FILTER"));
     }
-    for filter in filters.iter().chain(&args.filter_out) {
-        check_filter(filter)?;
-    }
+    check_filters(args, &filters)?;
     let printer = Printer::new(&args.output, args.session.quiet)?;
     let mut interrupted = std::pin::pin!(runtime::interrupt());
     let mut is_late = std::pin::pin!(timeout(args.timeout));
@@ -132,11 +130,31 @@ pub(crate) async fn timeout(after: Option<Duration>) {
     }
 }
 
-/// Checks a filter before the broker has to.
-pub(crate) fn check_filter(filter: &str) -> Result<(), Failure> {
+/// Checks a filter before the broker has to. `purpose` is such as "subscribe to".
+pub(crate) fn check_filter<'a>(purpose: &str, filter: &'a str) -> Result<Filter<'a>, Failure> {
     Filter::parse(filter)
-        .map(drop)
-        .map_err(|error| Failure::usage(format!("cannot subscribe to '{filter}': {}", error.what)))
+        .map_err(|error| Failure::usage(format!("cannot {purpose} '{filter}': {}", error.what)))
+}
+
+/// Checks all filters, and that No Local is not asked for with a shared one [MQTT-3.8.3-4]. Before
+/// MQTT 5 there is neither.
+fn check_filters(args: &SubArgs, filters: &[String]) -> Result<(), Failure> {
+    let is_no_local = args.no_local && args.session.protocol_version.is_v5();
+    for filter in filters {
+        let is_shared = check_filter("subscribe to", filter)?.share.is_some();
+        if is_shared && is_no_local {
+            return Err(Failure::usage(format!(
+                "cannot subscribe to '{filter}': --no-local does not go with a shared subscription"
+            )));
+        }
+    }
+    for filter in &args.unsubscribe {
+        check_filter("unsubscribe from", filter)?;
+    }
+    for filter in &args.filter_out {
+        check_filter("leave out", filter)?;
+    }
+    Ok(())
 }
 
 struct Receiver<'a> {

@@ -275,6 +275,40 @@ fn failures_have_their_codes() {
     );
 }
 
+/// What the standard forbids is told before a connection is made.
+#[track_caller]
+fn check_refused(broker: &Mosquitto, line: &str, what: &str) {
+    let words: Vec<_> = line.split(' ').collect();
+    let output = run(broker, &[words.as_slice(), &["-d"]].concat());
+    check(&output, 2, "");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains(what), "{told}");
+    assert!(!told.contains("sends CONNECT"), "{told}");
+}
+
+/// [MQTT-3.3.2-14] [MQTT-3.8.3-4] [MQTT-4.7.1-1]
+#[test]
+fn what_the_standard_forbids_is_not_sent() {
+    let broker = Mosquitto::start();
+    let wildcard = "wildcard in a topic name";
+    check_refused(&broker, "rr -t a -m x -W 20 -e a/+", wildcard);
+    let line = "rr -t a -m x -W 20 -D publish response-topic a/+";
+    check_refused(&broker, line, wildcard);
+    let line = "pub -t a -m x -D publish response-topic a/#";
+    check_refused(&broker, line, wildcard);
+    let line = "sub -t b -t $share/g/a --no-local -E";
+    check_refused(&broker, line, "'$share/g/a': --no-local");
+    check_refused(&broker, "sub -t a -U a# -E", "unsubscribe from 'a#'");
+    check_refused(&broker, "pub -t a -m x --repeat 0", "--repeat");
+    // Each is right without the other.
+    check(&run(&broker, &["sub", "-t", "$share/g/a", "-E"]), 0, "");
+    check(
+        &run(&broker, &["sub", "-t", "a", "--no-local", "-E"]),
+        0,
+        "",
+    );
+}
+
 /// [MQTT-3.3.2-9]
 #[test]
 fn a_topic_alias_above_the_maximum_is_not_sent() {
