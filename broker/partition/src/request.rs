@@ -147,7 +147,8 @@ pub struct Attachment {
     pub connection: u32,
     /// Which connection of the session it is.
     pub generation: Generation,
-    /// How many unacknowledged messages of share groups it takes at once: its Receive Maximum.
+    /// How many unacknowledged messages it takes at once: its Receive Maximum. Share groups give it
+    /// no more, nor does its queue where that is limited.
     pub share_credit: u16,
 }
 

@@ -154,7 +154,7 @@ impl Topics {
                 let message = entry.and_then(|entry| messages.at(entry.message()));
                 queue.waiting_bytes += message.map_or(0, |message| message.body_bytes());
             }
-            queue.handed = queue.sent_before.max(queue.base);
+            queue.take_back(queue.sent_before.max(queue.base));
             queue.taken = queue.base;
             queue.ready = false;
             queue.stalled = false;

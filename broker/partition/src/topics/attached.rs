@@ -26,7 +26,7 @@ pub(crate) struct Record {
     pub(crate) generation: Generation,
     /// The worker that has it.
     pub(crate) frontend: FrontendId,
-    /// Unacknowledged messages of share groups that it takes at once.
+    /// Unacknowledged messages that it takes at once.
     pub(crate) share_credit: u16,
     /// Whether a connection is attached.
     pub(crate) online: bool,

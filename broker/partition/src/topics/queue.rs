@@ -125,6 +125,11 @@ impl QueueEntry {
         self.source_and_flags & RELEASED != 0
     }
 
+    /// Whether it counts for the client's Receive Maximum while it is handed out [MQTT-3.3.4-9].
+    fn counts(self) -> bool {
+        self.qos() != Qos::AtMostOnce && !self.is_released()
+    }
+
     /// The flags that a snapshot keeps.
     pub(super) fn flags(self) -> u8 {
         self.source_and_flags as u8
@@ -149,6 +154,8 @@ pub(crate) struct Queue {
     pub(crate) handed: u64,
     /// Positions before this may have been sent on an earlier connection.
     pub(crate) sent_before: u64,
+    /// Entries that were handed out and count for the client's Receive Maximum.
+    pub(crate) in_hand: u32,
     /// Body bytes of what is not handed out yet.
     pub(crate) waiting_bytes: u64,
     /// Entries of share groups that are not released.
@@ -161,6 +168,15 @@ pub(crate) struct Queue {
     pub(crate) ready: bool,
     /// The tail's own: the frontend said not now.
     pub(crate) stalled: bool,
+}
+
+/// How much may be handed out to a client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Credit {
+    /// Positions, from the oldest that is not released.
+    pub(crate) window: u64,
+    /// Entries that count for its Receive Maximum.
+    pub(crate) messages: u32,
 }
 
 impl Queue {
@@ -224,6 +240,9 @@ impl Queue {
             return None;
         }
         let released = *entry;
+        if position < self.handed {
+            self.in_hand -= u32::from(released.counts());
+        }
         self.shared_open -= u32::from(released.is_shared());
         self.holding -= u32::from(released.holds_pushes());
         if offset == 0 {
@@ -246,12 +265,12 @@ impl Queue {
         Some(released)
     }
 
-    /// Hands out what the window allows. `bytes` gives the body size of an entry.
-    pub(crate) fn hand_out(&mut self, window: u64, bytes: impl Fn(QueueEntry) -> u64) {
-        let until = self.next().min(self.base + window);
-        while self.handed < until {
+    /// Hands out what the window and the client's credit allow. `bytes` gives the body size of an
+    /// entry.
+    pub(crate) fn hand_out(&mut self, credit: Credit, bytes: impl Fn(QueueEntry) -> u64) {
+        while self.may_hand_out(credit) {
             let handed = self.at(self.handed);
-            self.handed += 1;
+            self.pass_next();
             if self.waiting_bytes > 0
                 && let Some(entry) = handed.filter(|entry| !entry.is_released())
             {
@@ -261,6 +280,32 @@ impl Queue {
         if self.handed == self.next() {
             self.waiting_bytes = 0;
         }
+    }
+
+    /// Whether the next entry that waits, if there is one, may be handed out.
+    pub(crate) fn may_hand_out(&self, credit: Credit) -> bool {
+        self.handed < self.next().min(self.base + credit.window)
+            && (self.in_hand < credit.messages
+                || self.at(self.handed).is_some_and(|entry| !entry.counts()))
+    }
+
+    /// Counts the next entry that waits as handed out.
+    pub(crate) fn pass_next(&mut self) {
+        let entry = self.at(self.handed);
+        self.in_hand += u32::from(entry.is_some_and(QueueEntry::counts));
+        self.handed += 1;
+    }
+
+    /// What was handed out from this position on waits again.
+    pub(crate) fn take_back(&mut self, handed: u64) {
+        self.handed = handed;
+        self.in_hand = self.counted();
+    }
+
+    /// Counts [`Queue::in_hand`] anew.
+    pub(crate) fn counted(&self) -> u32 {
+        let handed = self.entries.iter().take((self.handed - self.base) as usize);
+        handed.filter(|entry| entry.counts()).count() as u32
     }
 
     /// Checks the drawing at the top of this file.
@@ -297,6 +342,11 @@ impl Queue {
         invariant!(
             first.is_some_and(|entry| !entry.is_released()),
             "base is not released"
+        );
+        invariant!(
+            self.in_hand == self.counted(),
+            "entries in the client's hand are counted",
+            n = self.in_hand
         );
         let open = || self.entries.iter().filter(|entry| !entry.is_released());
         let shared = open().filter(|entry| entry.is_shared()).count();
@@ -353,7 +403,11 @@ mod tests {
     fn acknowledgements_out_of_order_hold_the_base_until_the_oldest_is_gone() {
         let mut queue = Queue::starting_at(10, VecDeque::new());
         (0..4).for_each(|message| queue.push(entry(message), 5));
-        queue.hand_out(3, |_| 5);
+        let credit = Credit {
+            window: 3,
+            messages: 3,
+        };
+        queue.hand_out(credit, |_| 5);
         assert_eq!(
             (queue.handed, queue.next(), queue.waiting_bytes),
             (13, 14, 5)
@@ -362,7 +416,7 @@ mod tests {
         assert_eq!(queue.base, 10);
         assert!(queue.release(10).is_some());
         assert_eq!(queue.base, 12);
-        queue.hand_out(3, |_| 5);
+        queue.hand_out(credit, |_| 5);
         assert_eq!((queue.handed, queue.waiting_bytes), (14, 0));
         queue.validate(3).unwrap();
     }

@@ -246,6 +246,7 @@ impl Topics {
         }
         if !ended {
             self.attached.drop_empty_queue(index);
+            self.hand_out(context, index);
         }
         for group in fed {
             self.feed_group(context, group)?;

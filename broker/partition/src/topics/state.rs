@@ -3,13 +3,13 @@
 use catena_mqtt::Qos;
 use catena_types::{Fault, FrontendId, Moment, SessionId};
 
-use super::attached::Attached;
+use super::attached::{Attached, Record};
 use super::groups::Groups;
 use super::limits::{CACHED_TOPICS_SHARE, ENTRY_BYTES};
 use super::messages::{MessageIndex, Messages};
 use super::names::Names;
 use super::outward::Outward;
-use super::queue::{QueueEntry, Source};
+use super::queue::{Credit, QueueEntry, Source};
 use super::replay::Replays;
 use super::retained::Retained;
 use super::sets::{NONE, SetIndex, Sets};
@@ -168,7 +168,6 @@ impl Topics {
         if entry.holds_pushes() {
             self.hold_pushes(index, entry)?;
         }
-        let window = u64::from(context.settings.placement.packet_ids_per_range());
         let Some((record, queue)) = self.attached.queue_for(index) else {
             return Err(Fault::new(
                 "a recipient has a record",
@@ -180,8 +179,9 @@ impl Topics {
         if !record.online {
             return Ok(());
         }
-        if queue.handed == queue.next() - 1 && queue.handed < queue.base + window {
-            queue.handed += 1;
+        let is_next = queue.handed == queue.next() - 1;
+        if is_next && queue.may_hand_out(credit(context, record)) {
+            queue.pass_next();
             queue.waiting_bytes -= body_bytes;
         }
         if !queue.ready && !queue.stalled && queue.taken < queue.handed {
@@ -226,7 +226,7 @@ impl Topics {
         if queue.taken == queue.handed {
             queue.taken += 1;
         }
-        queue.handed += 1;
+        queue.pass_next();
         Ok(())
     }
 
@@ -282,14 +282,13 @@ impl Topics {
         self.outward.waiting(frontend).ready.push(index);
     }
 
-    /// Hands out to a session what its window allows now.
+    /// Hands out to a session what its window and its credit allow now.
     pub(super) fn hand_out(&mut self, context: &Context<'_>, index: u32) {
-        let window = u64::from(context.settings.placement.packet_ids_per_range());
         let messages = &self.messages;
         if let Some((record, queue)) = self.attached.queue_mut(index)
             && record.online
         {
-            queue.hand_out(window, |entry| {
+            queue.hand_out(credit(context, record), |entry| {
                 messages
                     .at(entry.message())
                     .map_or(0, |message| message.body_bytes())
@@ -301,5 +300,18 @@ impl Topics {
     /// The QoS at which a message goes to a subscription [MQTT-3.8.4-8].
     pub(super) fn granted(published: Qos, subscribed: Qos) -> Qos {
         published.min(subscribed)
+    }
+}
+
+/// What may be handed out to a connected session. Where the oldest message of a full queue gives
+/// way, the queue holds all that the client cannot take yet; else it makes no difference, and the
+/// frontend alone heeds the Receive Maximum.
+fn credit(context: &Context<'_>, record: &Record) -> Credit {
+    Credit {
+        window: u64::from(context.settings.placement.packet_ids_per_range()),
+        messages: match context.settings.queue.strategy {
+            QueueStrategy::DropOldest => u32::from(record.share_credit),
+            QueueStrategy::None => u32::MAX,
+        },
     }
 }

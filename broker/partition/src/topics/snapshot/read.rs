@@ -286,6 +286,7 @@ impl Topics {
         if queue.handed > queue.next() || queue.handed < queue.base {
             return Err(Truncated);
         }
+        queue.in_hand = queue.counted();
         self.attached.put_queue(record, queue);
         Ok(())
     }
