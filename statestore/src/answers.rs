@@ -132,7 +132,8 @@ impl Answers {
             settings.answers_max.min(ANSWERS_MAX),
             settings.answer_bytes_max,
         );
-        let own = size_of::<Kept>() as u64 + Payload::new(reply).long() as u64;
+        let payload = Payload::new(reply);
+        let own = size_of::<Kept>() as u64 + payload.long() as u64;
         while self.len() + 1 > answers_max || self.bytes() + own > bytes_max {
             self.dropped += 1;
             if self.pop().is_none() {
@@ -144,7 +145,7 @@ impl Answers {
             call: self.hash(client, identity),
             until: identity.until,
             version: version.unwrap_or(Version::ZERO),
-            reply: Payload::new(reply),
+            reply: payload,
         };
         self.push(kept, reply);
     }
