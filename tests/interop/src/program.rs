@@ -59,7 +59,7 @@ impl Program {
             compiler
                 .arg(folder.join("main.c"))
                 .arg(folder.join("peer.c"));
-            compiler.args(["-lpaho-mqtt3cs", "-lpthread"]);
+            compiler.args(["-lpaho-mqtt3cs", "-lpthread", "-rdynamic"]);
             Ok(compiler)
         })?;
         Self::binary(built)
