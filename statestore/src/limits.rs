@@ -19,6 +19,10 @@ pub const REGISTRATION_OVERHEAD_BYTES: u64 = 64;
 /// What a logged change costs besides its value.
 pub const CHANGE_OVERHEAD_BYTES: u64 = 96;
 
+/// Entries that are fetched from memory together, ahead of their commands: more than a processor
+/// waits for at a time.
+pub const APPROACHED_MAX: usize = 16;
+
 /// Entries that one tick removes: well under a millisecond, so that a million that expire at once
 /// do not hold up others.
 pub const EXPIRIES_PER_TICK_MAX: usize = 1_000;

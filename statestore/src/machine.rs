@@ -7,7 +7,9 @@ use catena_store::{Command, KeyNotify, Notification, Refusal, Registration, repl
 use catena_types::{Digest, Digester, Fault, Moment};
 
 use crate::answers::Answers;
-use crate::limits::{EXPIRIES_PER_TICK_MAX, KEY_BYTES_MAX, NOTIFICATIONS_PER_TICK_MAX};
+use crate::limits::{
+    APPROACHED_MAX, EXPIRIES_PER_TICK_MAX, KEY_BYTES_MAX, NOTIFICATIONS_PER_TICK_MAX,
+};
 use crate::request::Stamps;
 use crate::stop::Stop;
 use crate::table::{KeyHash, Table};
@@ -99,6 +101,28 @@ impl StateStore {
             version,
             repeated: false,
         })
+    }
+
+    /// Brings the entries that the first [`APPROACHED_MAX`] of these commands ask for into the
+    /// processor's caches together; one command after the other would wait for memory each time.
+    pub fn approach<'a, 'b: 'a>(&self, commands: impl Iterator<Item = &'a Command<'b>>) {
+        let keys = commands.filter_map(|command| match command {
+            Command::Write(write) => Some(write.key()),
+            Command::Get { key } => Some(*key),
+            _ => None,
+        });
+        let mut hashes = [KeyHash::default(); APPROACHED_MAX];
+        let mut count = 0;
+        for (hash, key) in hashes.iter_mut().zip(keys) {
+            *hash = self.table.hash(key);
+            count += 1;
+        }
+        // While a single one is waited for there is nothing else to fetch.
+        if count > 1 {
+            for hash in hashes.iter().take(count) {
+                self.table.touch(*hash);
+            }
+        }
     }
 
     /// Removes what has expired, at most [`EXPIRIES_PER_TICK_MAX`] at a time. If there is more,

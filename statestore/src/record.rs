@@ -7,6 +7,8 @@
 //!
 //! An entry without expiry and fencing token takes 11 bytes besides key and value.
 
+use std::hint::black_box;
+
 use catena_hlc::{Millis, Stamp, Version};
 use catena_types::Moment;
 
@@ -74,6 +76,13 @@ impl Parts<'_> {
 }
 
 impl Record {
+    /// Reads its beginning and its end; always true.
+    #[inline]
+    pub(crate) fn touch(&self) -> bool {
+        black_box((self.0.first().copied(), self.0.last().copied()));
+        true
+    }
+
     pub(crate) fn new(parts: &Parts<'_>) -> Self {
         let mut bytes = Vec::with_capacity(parts.length());
         parts.each(|part| bytes.extend_from_slice(part));

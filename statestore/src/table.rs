@@ -4,6 +4,7 @@
 //! few entries, and a scan has places that stay where they are.
 
 use std::collections::BTreeSet;
+use std::hint::black_box;
 
 use catena_types::{Fault, Moment, invariant, siphash};
 use hashbrown::HashTable;
@@ -17,7 +18,7 @@ pub(crate) const SHARDS: usize = 256;
 const SHRINK_MIN: usize = 64;
 
 /// The hash of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyHash(u64);
 
 /// Entries by key.
@@ -54,6 +55,14 @@ impl Table {
         self.shards
             .get(hash.shard())?
             .find(hash.0, |record| record.key() == key)
+    }
+
+    /// Reads the place and the entry that a hash leads to, for nothing but to have them in the
+    /// processor's caches.
+    #[inline]
+    pub(crate) fn touch(&self, hash: KeyHash) {
+        let shard = self.shards.get(hash.shard());
+        black_box(shard.and_then(|shard| shard.find(hash.0, |record| record.touch())));
     }
 
     /// Puts an entry in, over one with the same key.

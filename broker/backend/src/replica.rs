@@ -1,11 +1,12 @@
 //! A chain of one: head and tail of a partition at once. The head stamps and matches; the tail
 //! applies, answers and hands out.
 
+use catena_hlc::Millis;
 use catena_mqtt::{Qos, ReasonCode};
 use catena_partition::{
-    AskOutcome, Command, Effect, GroupRecipient, IdRun, Notice, Numbered, Origin, Outbox, Own,
-    Partition, Publish, Receiver, Recipient, RecipientList, Reply, Request, RequestNumber,
-    RoutingChange, Settings, StoreRequest, What,
+    APPROACHED_MAX, AskOutcome, Command, Effect, GroupRecipient, IdRun, Notice, Numbered, Origin,
+    Outbox, Own, Partition, Publish, Receiver, Recipient, RecipientList, Reply, Request,
+    RequestNumber, RoutingChange, Settings, StoreRequest, What,
 };
 use catena_routing::Matches;
 use catena_types::{
@@ -78,32 +79,48 @@ impl Replica {
         // One reading for all: versions rise by themselves.
         let mut wall = None;
         let mut before = None;
-        for numbered in requests {
-            let origin = Origin::Frontend(frontend, numbered.number);
-            let before = before.replace(&numbered.request);
-            match &numbered.request {
-                Request::Publish(publish) => {
-                    if !is_matched(before, publish) {
-                        self.match_unknown(routes, publish.topic, now);
-                    }
-                    self.order(origin, publish, now);
-                }
-                Request::Store(store) => {
-                    if !is_prepared(before, store) {
-                        self.prepare(routes, store, now);
-                    }
-                    let wall = *wall.get_or_insert_with(|| (self.wall)());
-                    let what = What::Store {
-                        request: store,
-                        wall,
-                    };
-                    self.apply(origin, what, now);
-                }
-                other => self.apply(origin, What::Request(other), now),
+        for some in requests.chunks(APPROACHED_MAX) {
+            self.partition.approach(some);
+            for numbered in some {
+                let before = before.replace(&numbered.request);
+                self.run_one(routes, frontend, (before, numbered), &mut wall, now);
             }
-            if self.fault.is_some() {
-                self.out.reply(origin, unavailable(&numbered.request));
+        }
+    }
+
+    /// Runs a request, which came right after another one.
+    #[inline]
+    fn run_one(
+        &mut self,
+        routes: &Routes,
+        frontend: FrontendId,
+        (before, numbered): (Option<&Request<'_>>, &Numbered<'_>),
+        wall: &mut Option<Millis>,
+        now: Moment,
+    ) {
+        let origin = Origin::Frontend(frontend, numbered.number);
+        match &numbered.request {
+            Request::Publish(publish) => {
+                if !is_matched(before, publish) {
+                    self.match_unknown(routes, publish.topic, now);
+                }
+                self.order(origin, publish, now);
             }
+            Request::Store(store) => {
+                if !is_prepared(before, store) {
+                    self.prepare(routes, store, now);
+                }
+                let wall = *wall.get_or_insert_with(|| (self.wall)());
+                let what = What::Store {
+                    request: store,
+                    wall,
+                };
+                self.apply(origin, what, now);
+            }
+            other => self.apply(origin, What::Request(other), now),
+        }
+        if self.fault.is_some() {
+            self.out.reply(origin, unavailable(&numbered.request));
         }
     }
 

@@ -17,21 +17,24 @@ mod request;
 mod sessions;
 mod settings;
 mod shrink;
+mod stats;
 mod store;
 mod topics;
 
 pub use ask::{Ask, Asked, OwnedFilter, OwnedPublish, Then};
 pub use body::SharedBody;
+pub use catena_statestore::APPROACHED_MAX;
 pub use command::{
     AskOutcome, Command, GroupRecipient, IdRun, Own, Recipient, RecipientList, RoutingChange, What,
 };
 pub use delivery::{Delivery, Outgoing, OutgoingPublish, Receiver, Taken};
 pub use outbox::{Effect, Outbox};
-pub use partition::{Partition, Stats};
+pub use partition::Partition;
 pub use reply::{Connected, Notice, Origin, Reply, Subscribed};
 pub use request::{
     Attachment, AttachmentIndex, Connect, Numbered, Phase, Publish, Replay, Request, RequestNumber,
     Subscribe, SubscribeFilter, Will, WillFate,
 };
 pub use settings::{QueueLimit, QueueStrategy, Settings, ShareStrategy};
+pub use stats::Stats;
 pub use store::{StoreRequest, scan_partition};

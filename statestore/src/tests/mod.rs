@@ -16,7 +16,7 @@ use catena_hlc::{Millis, Version};
 use catena_store::{Answer as CommandAnswer, Command, NODE, Page, Scan};
 use catena_types::Moment;
 
-use crate::{Answer, Client, Now, Outbox, Request, Settings, StateStore};
+use crate::{APPROACHED_MAX, Answer, Client, Now, Outbox, Request, Settings, StateStore};
 
 /// Wall time at which tests begin.
 const WALL: u64 = 1_696_374_425_000;
@@ -116,6 +116,9 @@ impl Harness {
     fn apply(&mut self, request: &Request<'_>) -> (Vec<u8>, Answer) {
         let mut reply = Vec::new();
         let now = self.now();
+        // It changes nothing, whatever is asked for and how much of it.
+        let more = [&request.command; APPROACHED_MAX + 1];
+        self.store.approach(more.into_iter());
         let applied = self.store.apply(now, request, &mut reply, &mut self.out);
         let answer = applied.expect("no fault");
         self.store.validate().expect("the state is valid");

@@ -26,7 +26,7 @@ pub use scan::scan_partition;
 
 use crate::partition::Context;
 use crate::topics::Topics;
-use crate::{Asked, Origin, OwnedPublish, Publish, Reply, Settings, Stats};
+use crate::{Asked, Numbered, Origin, OwnedPublish, Publish, Reply, Request, Settings, Stats};
 use observers::Observers;
 
 /// No session: responses and notifications are nobody's own publishes.
@@ -59,6 +59,18 @@ impl Store {
             topic: String::new(),
             told: Told::default(),
         }
+    }
+
+    /// See [`StateStore::approach`].
+    #[inline]
+    pub(crate) fn approach(&self, requests: &[Numbered<'_>]) {
+        let commands = requests
+            .iter()
+            .filter_map(|numbered| match &numbered.request {
+                Request::Store(store) => store.command.as_ref().ok(),
+                _ => None,
+            });
+        self.machine.approach(commands);
     }
 
     /// Carries out a request: notifications, then the response, then the acknowledgement.
