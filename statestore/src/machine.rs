@@ -118,10 +118,16 @@ impl StateStore {
             count += 1;
         }
         // While a single one is waited for there is nothing else to fetch.
-        if count > 1 {
-            for hash in hashes.iter().take(count) {
-                self.table.touch(*hash);
-            }
+        if count < 2 {
+            return;
+        }
+        // Step by step for all: a processor looks ahead only so far.
+        let mut records = [None; APPROACHED_MAX];
+        for (record, hash) in records.iter_mut().zip(&hashes).take(count) {
+            *record = self.table.candidate(*hash);
+        }
+        for record in records.iter().flatten() {
+            record.touch();
         }
     }
 

@@ -4,7 +4,6 @@
 //! few entries, and a scan has places that stay where they are.
 
 use std::collections::BTreeSet;
-use std::hint::black_box;
 
 use catena_types::{Fault, Moment, invariant, siphash};
 use hashbrown::HashTable;
@@ -57,12 +56,11 @@ impl Table {
             .find(hash.0, |record| record.key() == key)
     }
 
-    /// Reads the place and the entry that a hash leads to, for nothing but to have them in the
-    /// processor's caches.
+    /// The entry that a hash leads to, which may be that of another key: its bytes are not looked
+    /// at.
     #[inline]
-    pub(crate) fn touch(&self, hash: KeyHash) {
-        let shard = self.shards.get(hash.shard());
-        black_box(shard.and_then(|shard| shard.find(hash.0, |record| record.touch())));
+    pub(crate) fn candidate(&self, hash: KeyHash) -> Option<&Record> {
+        self.shards.get(hash.shard())?.find(hash.0, |_| true)
     }
 
     /// Puts an entry in, over one with the same key.
