@@ -187,13 +187,25 @@ impl Broker {
     /// step by step, over ten seconds.
     #[track_caller]
     pub fn await_resident_bytes(&self, bytes_max: u64) {
+        if let Err(bytes) = self.settled_bytes(bytes_max) {
+            panic!("{bytes} bytes stay above {bytes_max}");
+        }
+    }
+
+    /// Waits like [`Broker::await_resident_bytes`].
+    ///
+    /// # Errors
+    /// The bytes that stay resident.
+    pub fn settled_bytes(&self, bytes_max: u64) -> Result<(), u64> {
         let waiting = Waiting::start();
         loop {
             let bytes = self.resident_bytes();
             if bytes <= bytes_max {
-                return;
+                return Ok(());
             }
-            assert!(waiting.goes_on(), "{bytes} bytes stay above {bytes_max}");
+            if !waiting.goes_on() {
+                return Err(bytes);
+            }
         }
     }
 
