@@ -95,11 +95,12 @@ impl Client {
             process.stderr.take().map(|pipe| Box::new(pipe) as _),
         ];
         let lines = Lines::new(pipes.into_iter().flatten());
-        let collected = collect(&lines, scenarios);
+        let (outcomes, mut said) = collect(&lines, scenarios);
         // It has ended, or has said nothing for too long.
         let _ = process.kill();
-        process.wait().context("cannot end the client")?;
-        Ok(collected)
+        let status = process.wait().context("cannot end the client")?;
+        said.push(format!("(its end: {status})"));
+        Ok((outcomes, said))
     }
 }
 

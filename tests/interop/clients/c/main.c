@@ -383,6 +383,9 @@ int main(int count, char **words)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	inits.do_openssl_init = 1;
 	MQTTClient_global_init(&inits);
+	/* The first call loads a library, which must not happen in the midst of whatever hangs. */
+	void *stack[1];
+	(void)backtrace(stack, 1);
 	signal(SIGALRM, hang);
 	struct peer *keeper = keep(&options);
 	for (char *name = strtok(scenarios, ","); name != NULL; name = strtok(NULL, ","))

@@ -196,17 +196,20 @@ void peer_subscribe(struct peer *peer, const char *filter, int qos, bool no_loca
 	CHECK(granted == qos, "SUBACK: found %d, expected %d", granted, qos);
 }
 
+static int unsubscribe(struct peer *peer, const char *filter)
+{
+	if (!peer->v5)
+		return MQTTClient_unsubscribe(peer->client, filter);
+	MQTTResponse answer = MQTTClient_unsubscribe5(peer->client, filter, NULL);
+	int reason = answer.reasonCode;
+	MQTTResponse_free(answer);
+	return reason;
+}
+
 void peer_unsubscribe(struct peer *peer, const char *filter)
 {
-	int result;
+	int result = unsubscribe(peer, filter);
 
-	if (peer->v5) {
-		MQTTResponse answer = MQTTClient_unsubscribe5(peer->client, filter, NULL);
-		result = answer.reasonCode;
-		MQTTResponse_free(answer);
-	} else {
-		result = MQTTClient_unsubscribe(peer->client, filter);
-	}
 	CHECK(result == MQTTCLIENT_SUCCESS, "UNSUBACK: %d", result);
 }
 
@@ -290,8 +293,22 @@ int peer_wait_closed(struct peer *peer)
 	return reason;
 }
 
+/*
+ * The library's thread still touches the queue and the client when on_message has returned, with
+ * nothing to keep another thread from freeing both. An acknowledgement comes through that thread,
+ * so that with it, it is done with all messages before.
+ */
+static void settle(struct peer *peer)
+{
+	int result = unsubscribe(peer, "paho-c/never-subscribed");
+	int expected = peer->v5 ? MQTTREASONCODE_NO_SUBSCRIPTION_FOUND : MQTTCLIENT_SUCCESS;
+
+	CHECK(result == expected, "UNSUBACK: found %d, expected %d", result, expected);
+}
+
 void peer_disconnect(struct peer *peer)
 {
+	settle(peer);
 	if (peer->v5)
 		MQTTClient_disconnect5(peer->client, 1000, MQTTREASONCODE_SUCCESS, NULL);
 	else
