@@ -10,6 +10,9 @@ pub const ENTRY_OVERHEAD_BYTES: u64 = 48;
 /// What an entry costs in the index by deadline.
 pub const EXPIRY_OVERHEAD_BYTES: u64 = 32;
 
+/// The longest number that a counter can hold, in digits with their sign.
+pub(crate) const DIGITS_MAX: usize = 20;
+
 /// What a key costs besides its bytes while somebody is registered for it.
 pub const WATCHED_OVERHEAD_BYTES: u64 = 160;
 

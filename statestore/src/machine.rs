@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use catena_hlc::{Clock, Version};
-use catena_store::{Command, KeyNotify, Notification, Refusal, Registration, reply};
+use catena_store::{Command, KeyNotify, Notification, Refusal, Registration, Write, reply};
 use catena_types::{Digest, Digester, Fault, Moment};
 
 use crate::answers::Answers;
 use crate::limits::{
-    APPROACHED_MAX, EXPIRIES_PER_TICK_MAX, KEY_BYTES_MAX, NOTIFICATIONS_PER_TICK_MAX,
+    APPROACHED_MAX, DIGITS_MAX, EXPIRIES_PER_TICK_MAX, KEY_BYTES_MAX, NOTIFICATIONS_PER_TICK_MAX,
 };
+use crate::record::charge_max;
 use crate::request::Stamps;
 use crate::stop::Stop;
 use crate::table::{KeyHash, Table};
@@ -187,7 +188,34 @@ impl StateStore {
         self.clock.last()
     }
 
-    /// The settings that it was made with.
+    /// Bytes of all entries, and how many may be, by the store's accounting.
+    #[inline]
+    pub fn memory(&self) -> (u64, u64) {
+        (self.table.bytes(), self.settings.bytes_max)
+    }
+
+    /// How many bytes all entries may have from here on; what there is stays.
+    pub fn allow(&mut self, bytes: u64) {
+        self.settings.bytes_max = bytes;
+    }
+
+    /// The most bytes by which a command can make a store grow, by its accounting.
+    #[inline]
+    pub fn growth_max(command: &Command<'_>, fencing_token: Option<&[u8]>) -> u64 {
+        let token = fencing_token.map_or(0, <[u8]>::len);
+        let growth = |write: &Write<'_>| match write {
+            Write::Set(set) => charge_max(set.key.len(), set.value.len(), token),
+            Write::Increment(increment) => charge_max(increment.key.len(), DIGITS_MAX, token),
+            Write::Delete(_) => 0,
+        };
+        match command {
+            Command::Write(write) => growth(write),
+            Command::Group(group) => group.iter().map(|write| growth(&write)).sum(),
+            _ => 0,
+        }
+    }
+
+    /// The settings that hold.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }

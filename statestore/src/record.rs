@@ -40,6 +40,12 @@ pub(crate) struct Parts<'a> {
     pub(crate) persists: bool,
 }
 
+/// The most that an entry can cost by the store's accounting, with a key, a value and a fencing
+/// token of so many bytes.
+pub(crate) fn charge_max(key: usize, value: usize, token: usize) -> u64 {
+    charge(HEAD + key + DEADLINE + FENCE + token + value, true)
+}
+
 impl Parts<'_> {
     /// Bytes of the record.
     pub(crate) fn length(&self) -> usize {

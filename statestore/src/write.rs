@@ -10,6 +10,7 @@ use catena_store::{
 use catena_types::{Moment, invariant};
 
 use crate::fencing;
+use crate::limits::DIGITS_MAX;
 use crate::machine::{Circumstances, Place};
 use crate::record::{Parts, Record};
 use crate::stop::Stop;
@@ -144,7 +145,7 @@ impl StateStore {
         let sum = number
             .checked_add(increment.by)
             .ok_or(Refusal::NumberOverflow)?;
-        let mut digits = Vec::with_capacity(20);
+        let mut digits = Vec::with_capacity(DIGITS_MAX);
         resp3::write_signed(&mut digits, sum);
         let deadline = entry.and_then(Record::deadline);
         let value = Cow::Owned(digits);

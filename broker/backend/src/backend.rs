@@ -9,6 +9,7 @@ use catena_partition::{Asked, Origin, Publish, Receiver, Settings};
 use catena_transport::{Exchange, Port};
 use catena_types::{Digest, FrontendId, Machine, Moment, PartitionId, PartitionSet, Placement};
 
+use crate::memory::Shared;
 use crate::replica::{Replica, Task};
 use crate::routes::Routes;
 use crate::stats::Stats;
@@ -22,7 +23,8 @@ pub type WallClock = Arc<dyn Fn() -> Millis + Send + Sync>;
 /// What a backend is started with.
 #[derive(Clone)]
 pub struct Options {
-    /// The settings of every partition; `id` is filled in for each.
+    /// The settings of every partition; `id` is filled in for each. Of `memory_bytes_max`
+    /// and `store.bytes_max`, three quarters are for whichever partition needs them.
     pub partition: Settings,
     /// How many frontend workers there are.
     pub frontends: u16,
@@ -58,6 +60,7 @@ impl Backend {
     pub fn new(options: &Options) -> Self {
         let placement = options.partition.placement;
         let seed = options.partition.hash_seed;
+        let memory = Arc::new(Shared::new(&options.partition, placement.partitions()));
         let slot = |id| Slot {
             replica: Mutex::new(Replica::new(
                 Settings {
@@ -65,6 +68,7 @@ impl Backend {
                     ..options.partition
                 },
                 Arc::clone(&options.wall),
+                Arc::clone(&memory),
             )),
         };
         let frontend = |_| Frontend {

@@ -5,6 +5,7 @@
 
 mod backend;
 mod carry_out;
+mod memory;
 mod replica;
 mod routes;
 mod stats;

@@ -1,11 +1,13 @@
 //! A chain of one: head and tail of a partition at once. The head stamps and matches; the tail
 //! applies, answers and hands out.
 
+use std::sync::Arc;
+
 use catena_hlc::Millis;
 use catena_mqtt::{Qos, ReasonCode};
 use catena_partition::{
-    APPROACHED_MAX, AskOutcome, Command, Effect, GroupRecipient, IdRun, Notice, Numbered, Origin,
-    Outbox, Own, Partition, Publish, Receiver, Recipient, RecipientList, Reply, Request,
+    APPROACHED_MAX, AskOutcome, Command, Effect, GroupRecipient, Held, IdRun, Notice, Numbered,
+    Origin, Outbox, Own, Partition, Publish, Receiver, Recipient, RecipientList, Reply, Request,
     RequestNumber, RoutingChange, Settings, StoreRequest, What,
 };
 use catena_routing::Matches;
@@ -14,6 +16,7 @@ use catena_types::{
 };
 
 use crate::backend::WallClock;
+use crate::memory::Shared;
 use crate::routes::{Routes, Table};
 
 /// One partition's only replica.
@@ -29,6 +32,7 @@ pub(crate) struct Replica {
     changes: Vec<RoutingChange>,
     fault: Option<Fault>,
     wall: WallClock,
+    memory: Arc<Shared>,
 }
 
 /// What waits for a frontend besides deliveries.
@@ -47,8 +51,8 @@ pub(crate) enum Task {
 }
 
 impl Replica {
-    pub(crate) fn new(settings: Settings, wall: WallClock) -> Self {
-        Self {
+    pub(crate) fn new(settings: Settings, wall: WallClock, memory: Arc<Shared>) -> Self {
+        let mut replica = Self {
             partition: Partition::new(settings),
             id: settings.id,
             seq: 0,
@@ -60,7 +64,13 @@ impl Replica {
             changes: Vec::new(),
             fault: None,
             wall,
+            memory,
+        };
+        for held in [Held::Messages, Held::Entries] {
+            let bytes = replica.memory.of(held).own();
+            replica.apply(Origin::Nobody, What::Allow { held, bytes }, Moment::ZERO);
         }
+        replica
     }
 
     /// The broken invariant that stopped this replica, if any.
@@ -107,6 +117,8 @@ impl Replica {
                 self.order(origin, publish, now);
             }
             Request::Store(store) => {
+                self.make_room(Held::Messages, 1, now);
+                self.make_room(Held::Entries, store.growth_max(), now);
                 if !is_prepared(before, store) {
                     self.prepare(routes, store, now);
                 }
@@ -117,7 +129,13 @@ impl Replica {
                 };
                 self.apply(origin, what, now);
             }
-            other => self.apply(origin, What::Request(other), now),
+            other => {
+                // A new session is refused where the partition is full; no other request is.
+                if matches!(other, Request::Connect(_)) {
+                    self.make_room(Held::Messages, 1, now);
+                }
+                self.apply(origin, What::Request(other), now);
+            }
         }
         if self.fault.is_some() {
             self.out.reply(origin, unavailable(&numbered.request));
@@ -147,6 +165,7 @@ impl Replica {
     /// A publish whose recipients the log has.
     #[inline]
     fn order(&mut self, origin: Origin, publish: &Publish<'_>, now: Moment) {
+        self.make_room(Held::Messages, 1, now);
         let volatile = publish.qos == Qos::AtMostOnce && !publish.retain;
         if volatile && self.partition.push(publish, now) {
             self.out
@@ -154,6 +173,42 @@ impl Replica {
             return;
         }
         self.apply(origin, What::Publish(publish), now);
+    }
+
+    /// Sees to it that the partition is refused so many bytes more only if the node is full.
+    #[inline]
+    fn make_room(&mut self, held: Held, bytes: u64, now: Moment) {
+        let (used, allowed) = self.partition.memory(held);
+        let needed = used.saturating_add(bytes);
+        // What is stopped takes nothing from the others.
+        if needed > allowed && self.fault.is_none() {
+            self.take_memory(held, (allowed, needed), now);
+        }
+    }
+
+    #[cold]
+    fn take_memory(&mut self, held: Held, (allowed, needed): (u64, u64), now: Moment) {
+        let mut bytes = allowed;
+        while bytes < needed {
+            match self.memory.of(held).take() {
+                0 => break,
+                more => bytes = bytes.saturating_add(more),
+            }
+        }
+        if bytes > allowed {
+            self.apply(Origin::Nobody, What::Allow { held, bytes }, now);
+        }
+    }
+
+    /// Gives back what the partition does not need any more.
+    fn return_memory(&mut self, held: Held, now: Moment) {
+        let (used, allowed) = self.partition.memory(held);
+        let excess = self.memory.of(held).excess(used, allowed);
+        if excess > 0 && self.fault.is_none() {
+            let bytes = allowed - excess;
+            self.apply(Origin::Nobody, What::Allow { held, bytes }, now);
+            self.memory.of(held).give_back(excess);
+        }
     }
 
     /// Before a request to the state store its session is attached and its response topic matched
@@ -246,6 +301,8 @@ impl Replica {
             let wall = (self.wall)();
             self.apply(Origin::Nobody, What::Tick { wall }, now);
         }
+        self.return_memory(Held::Messages, now);
+        self.return_memory(Held::Entries, now);
     }
 
     fn apply(&mut self, origin: Origin, what: What<'_>, now: Moment) {

@@ -41,9 +41,19 @@ struct Bench {
 
 impl Bench {
     fn new(partitions: u16) -> Self {
+        Self::with_memory(partitions, u64::MAX)
+    }
+
+    /// With an equal share of so many bytes for each partition.
+    fn with_memory(partitions: u16, memory_bytes_max: u64) -> Self {
         let placement = Placement::new(partitions, 1).unwrap();
+        let mut partition = Settings {
+            memory_bytes_max,
+            ..Settings::generous(PartitionId::new(0), placement)
+        };
+        partition.store.bytes_max = memory_bytes_max;
         let options = Options {
-            partition: Settings::generous(PartitionId::new(0), placement),
+            partition,
             frontends: 1,
             subscriptions_per_session_max: 10,
             wall: Arc::new(|| Millis::new(0)),
@@ -195,4 +205,42 @@ fn subscriptions_of_a_session_are_limited_and_refused_one_by_one() {
         ReasonCode::NoMatchingSubscribers
     );
     assert_eq!(bench.publish("topic-9"), ReasonCode::Success);
+}
+
+/// The messages of one topic may take what other partitions do not need: all but the part that is
+/// each one's own; what they took is there for others when they are gone.
+#[test]
+fn partitions_share_the_memory_for_messages() {
+    const SHARE: u64 = 10_000;
+    let mut bench = Bench::with_memory(8, SHARE);
+    let topic = |partition| {
+        let topics = (0..).map(|number| format!("topic/{number}"));
+        let is_there = |topic: &String| bench.backend.partition_of(topic).number() == partition;
+        topics.into_iter().find(is_there).unwrap()
+    };
+    let topics: Vec<String> = (0..8).map(topic).collect();
+    for round in 0..3 {
+        let client_id = format!("client-{round}");
+        let connected = bench.connect(&client_id);
+        bench.subscribe(&client_id, &connected, "topic/#");
+        bench.lose(&client_id, &connected);
+        let fill = |bench: &mut Bench, topic: &str| {
+            let before = bench.backend.stats().partitions.bytes;
+            while bench.publish(topic) == ReasonCode::Success {}
+            bench.backend.stats().partitions.bytes - before
+        };
+        let most = fill(&mut bench, &topics[round]);
+        let own = SHARE / 4;
+        let shared = 8 * (SHARE - own);
+        // Whoever gave some back has kept a little. The last message may go beyond.
+        let expected = own + shared * 15 / 16..own + shared + 200;
+        assert!(expected.contains(&most), "{most}");
+        let other = fill(&mut bench, &topics[round + 1]);
+        assert!((own..own + 200).contains(&other), "{other}");
+        bench.now = bench.backend.next_deadline().unwrap();
+        bench.backend.tick(FRONTEND, bench.now);
+        assert_eq!(bench.backend.stats().partitions.bytes, 0);
+        // The next one finds what this one has freed.
+        bench.backend.tick(FRONTEND, bench.now);
+    }
 }

@@ -63,11 +63,28 @@ pub enum What<'a> {
         /// The head's wall time.
         wall: Millis,
     },
+    /// How much this partition may hold from here on: the node's partitions share its memory, and
+    /// the head knows what it has of it.
+    Allow {
+        /// Of what.
+        held: Held,
+        /// Bytes, by the partition's accounting.
+        bytes: u64,
+    },
     /// A timer is due.
     Tick {
         /// The head's wall time.
         wall: Millis,
     },
+}
+
+/// What takes a node's memory, each with a limit of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Queued and retained messages.
+    Messages,
+    /// Entries of the state store.
+    Entries,
 }
 
 /// Who gets the messages of a topic: the result of one match.

@@ -25,7 +25,8 @@ pub use ask::{Ask, Asked, OwnedFilter, OwnedPublish, Then};
 pub use body::SharedBody;
 pub use catena_statestore::APPROACHED_MAX;
 pub use command::{
-    AskOutcome, Command, GroupRecipient, IdRun, Own, Recipient, RecipientList, RoutingChange, What,
+    AskOutcome, Command, GroupRecipient, Held, IdRun, Own, Recipient, RecipientList, RoutingChange,
+    What,
 };
 pub use delivery::{Delivery, Outgoing, OutgoingPublish, Receiver, Taken};
 pub use outbox::{Effect, Outbox};

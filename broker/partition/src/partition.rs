@@ -10,8 +10,8 @@ use crate::sessions::{ConnectionEnd, Inbound, Sessions};
 use crate::store::Store;
 use crate::topics::{AckRun, Topics};
 use crate::{
-    Ask, AttachmentIndex, Command, Numbered, Origin, Outbox, Publish, Receiver, Reply, Request,
-    Settings, Stats, What,
+    Ask, AttachmentIndex, Command, Held, Numbered, Origin, Outbox, Publish, Receiver, Reply,
+    Request, Settings, Stats, What,
 };
 
 /// One partition.
@@ -60,6 +60,15 @@ impl Partition {
     #[inline]
     pub fn approach(&self, requests: &[Numbered<'_>]) {
         self.store.approach(requests);
+    }
+
+    /// Bytes held, and how many may be, by the partition's accounting.
+    #[inline]
+    pub fn memory(&self, held: Held) -> (u64, u64) {
+        match held {
+            Held::Messages => (self.topics.bytes(), self.topics.allowed()),
+            Held::Entries => self.store.memory(),
+        }
     }
 
     /// Whether the log already has the topic's recipients by the newest routing it names.
@@ -200,6 +209,13 @@ impl Partition {
                     .store
                     .apply(context, parts.topics, (origin, wall), request)
             }
+            What::Allow { held, bytes } => {
+                match held {
+                    Held::Messages => self.topics.allow(bytes),
+                    Held::Entries => self.store.allow(bytes),
+                }
+                Ok(())
+            }
             What::Tick { wall } => {
                 let mut parts = self.parts(out);
                 parts.sessions.tick(&mut parts.context)?;
@@ -290,7 +306,7 @@ impl Parts<'_> {
             Request::Connect(ref connect) => {
                 // Who has a session here already may be the one who takes what fills the pool.
                 let is_new = !sessions.knows(connect.client_id);
-                if is_new && self.topics.is_full(context.settings) {
+                if is_new && self.topics.is_full() {
                     sessions.refuse_for_memory(context, origin);
                     return Ok(());
                 }

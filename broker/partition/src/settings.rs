@@ -14,7 +14,7 @@ pub struct Settings {
     /// The limit of a session's delivery queue here.
     pub queue: QueueLimit,
     /// Bytes of queued and retained messages, by the partition's accounting, above which publishes
-    /// are refused with 0x97 and QoS 0 is dropped.
+    /// are refused with 0x97 and QoS 0 is dropped, until an `Allow` says otherwise.
     pub memory_bytes_max: u64,
     /// Retained messages; a further topic's is refused with 0x97.
     pub retained_messages_max: u64,

@@ -115,3 +115,39 @@ fn registrations_have_limits() {
     assert_eq!(stats.refused_registrations_per_client, 1);
     assert_eq!(stats.refused_registration_bytes, 1);
 }
+
+/// Whoever gives a store its memory has to know before it is asked.
+#[test]
+fn no_command_grows_the_store_by_more_than_foreseen() {
+    let long = "x".repeat(1_000);
+    let commands: [&[&str]; 7] = [
+        &["SET", "a", ""],
+        &["SET", "a", &long, "PX", "1000"],
+        &["SET", &long, &long, "NEX"],
+        &["INCRBY", "counter", "-9223372036854775808"],
+        &["DEL", "a"],
+        &["GET", "a"],
+        &["SCAN", "*"],
+    ];
+    let mut harness = Harness::with(Settings::generous(42));
+    for words in commands {
+        check_growth(&mut harness, &payload(words));
+    }
+    check_growth(
+        &mut harness,
+        &group(&[&["SET", "d", &long], &["INCRBY", "e", "1"]]),
+    );
+}
+
+fn check_growth(harness: &mut Harness, payload: &[u8]) {
+    let command = Command::parse(payload).unwrap();
+    let foreseen = StateStore::growth_max(&command, None);
+    let (before, _) = harness.store.memory();
+    harness.ask(1, payload);
+    let (after, _) = harness.store.memory();
+    assert!(after.saturating_sub(before) <= foreseen, "{command:?}");
+    assert!(
+        foreseen < 4_000 && (foreseen > 0 || after <= before),
+        "{command:?}"
+    );
+}

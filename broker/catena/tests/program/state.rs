@@ -239,3 +239,26 @@ fn limits_of_the_store_act_and_are_counted() {
         ],
     );
 }
+
+/// Keys with one tag are all in one partition, which may take what the others do not need.
+#[test]
+fn keys_that_belong_together_may_take_more_than_an_equal_part() {
+    let (folder, broker) = strict(&[
+        "spec.catena.partitions=8",
+        "spec.catena.limits.stateStore.bytes=800000",
+    ]);
+    let value = "v".repeat(20_000);
+    let set = |key: &str| state(&broker, folder.path(), &["set", key, &value]).code;
+    // A quarter of an equal part of 100,000 bytes, and three quarters of all eight: 31 values.
+    let fitting = (0..40).take_while(|number| set(&format!("{{tag}}{number}")) == Some(0));
+    assert_eq!(fitting.count(), 31);
+    // A value that replaces one needs no room, and others have a part of their own.
+    assert_eq!(set("{tag}0"), Some(0));
+    let others = ["{a}", "{b}", "{c}", "{d}", "{e}", "{f}", "{g}", "{h}"];
+    let taken = others.iter().filter(|key| set(key) == Some(0)).count();
+    assert!(taken >= 3, "{taken}");
+    check_hits(
+        &broker,
+        &[(Limit::StateStoreBytes, (1 + others.len() - taken) as f64)],
+    );
+}

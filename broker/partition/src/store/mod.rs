@@ -73,6 +73,17 @@ impl Store {
         self.machine.approach(commands);
     }
 
+    /// Bytes of entries, and how many may be.
+    #[inline]
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        self.machine.memory()
+    }
+
+    /// `Allow`.
+    pub(crate) fn allow(&mut self, bytes: u64) {
+        self.machine.allow(bytes);
+    }
+
     /// Carries out a request: notifications, then the response, then the acknowledgement.
     pub(crate) fn apply(
         &mut self,

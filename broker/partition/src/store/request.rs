@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use catena_statestore::StateStore;
 use catena_store::{Command, Refusal};
 use catena_types::SessionId;
 
@@ -38,4 +39,15 @@ pub struct StoreRequest<'a> {
     pub again: bool,
     /// A random number of the frontend's, for share groups that get the response.
     pub random: u32,
+}
+
+impl StoreRequest<'_> {
+    /// The most bytes by which it can make the store grow, by the store's accounting.
+    #[inline]
+    pub fn growth_max(&self) -> u64 {
+        match &self.command {
+            Ok(command) => StateStore::growth_max(command, self.fencing_token),
+            Err(_) => 0,
+        }
+    }
 }

@@ -137,7 +137,7 @@ impl Topics {
     ) -> Option<ReasonCode> {
         let stores = publish.retain && !publish.payload.is_empty();
         let queues = set != EMPTY && publish.qos != Qos::AtMostOnce;
-        if (stores || queues) && self.is_full(context.settings) {
+        if (stores || queues) && self.is_full() {
             if publish.qos == Qos::AtMostOnce {
                 self.counts.dropped_memory += 1;
             } else {

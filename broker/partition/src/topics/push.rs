@@ -33,7 +33,7 @@ impl Topics {
             return true;
         };
         let (plain, groups) = (recipients.recipients.len(), recipients.groups.len());
-        if self.is_full(settings) {
+        if self.is_full() {
             self.counts.dropped_memory += 1;
             return true;
         }
@@ -118,7 +118,7 @@ impl Topics {
                 && queue.next() - queue.handed < limit.length_max
                 && bytes <= limit.bytes_max
         });
-        room && !self.is_full(context.settings)
+        room && !self.is_full()
     }
 
     /// Counts an entry that holds pushes of its topic, about to be queued.

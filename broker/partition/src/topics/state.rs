@@ -27,6 +27,8 @@ pub(crate) struct Topics {
     pub(super) retained: Retained,
     pub(super) replays: Replays,
     pub(super) entries: u64,
+    /// Bytes that may be held, by the partition's accounting.
+    pub(super) allowed: u64,
     /// Raised by every change of a wildcard subscription: older matches are stale.
     pub(super) epoch: u32,
     /// Raised by every change of the routing table: older matches of other partitions' topics are
@@ -52,6 +54,7 @@ impl Topics {
             retained: Retained::default(),
             replays: Replays::default(),
             entries: 0,
+            allowed: settings.memory_bytes_max,
             epoch: 0,
             foreign_epoch: 0,
             left: Vec::new(),
@@ -125,13 +128,25 @@ impl Topics {
     }
 
     /// Bytes of messages, entries and retained topics, by the partition's accounting.
+    #[inline]
     pub(crate) fn bytes(&self) -> u64 {
         self.messages.bytes() + self.entries * ENTRY_BYTES + self.retained.bytes()
     }
 
-    /// Whether the partition's share of the memory pool is above its mark.
-    pub(crate) fn is_full(&self, settings: &Settings) -> bool {
-        self.bytes() >= settings.memory_bytes_max
+    /// Bytes that may be held.
+    #[inline]
+    pub(crate) fn allowed(&self) -> u64 {
+        self.allowed
+    }
+
+    /// `Allow`.
+    pub(crate) fn allow(&mut self, bytes: u64) {
+        self.allowed = bytes;
+    }
+
+    /// Whether nothing more may be held.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes() >= self.allowed
     }
 
     /// Adds this side's numbers.

@@ -47,7 +47,7 @@ impl Topics {
         else {
             return Ok(());
         };
-        if self.bytes() >= context.settings.memory_bytes_max {
+        if self.is_full() {
             self.counts.refused_memory += 1;
             return Ok(());
         }

@@ -20,6 +20,7 @@ impl Topics {
         let mut topics = Self::new(settings);
         topics.epoch = reader.u32()?;
         topics.foreign_epoch = reader.u32()?;
+        topics.allowed = reader.u64()?;
         let records = topics.read_records(reader)?;
         let groups = topics.read_groups(reader)?;
         let sets = topics.read_sets(&groups, reader)?;

@@ -26,6 +26,7 @@ impl Topics {
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         writer.u32(self.epoch);
         writer.u32(self.foreign_epoch);
+        writer.u64(self.allowed);
         let mut records: Vec<(u32, &Record)> = self.attached.iter().collect();
         records.sort_by_key(|(_, record)| record.session);
         write_records(&records, writer);

@@ -42,6 +42,9 @@ enum Step {
         count: u32,
         received: bool,
     },
+    Allow {
+        bytes: u64,
+    },
     Take,
     Later,
 }
@@ -72,6 +75,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(session, from, count, received)| {
                 Step::Ack { session, from, count, received }
             }),
+        1 => (0..2_000u64).prop_map(|bytes| Step::Allow { bytes }),
         2 => Just(Step::Take),
         1 => Just(Step::Later),
     ]
@@ -128,6 +132,10 @@ fn run(bench: &mut Bench, step: &Step) {
                 Phase::Complete
             };
             bench.ack(session, 1, from, count, phase);
+        }
+        Step::Allow { bytes } => {
+            let held = crate::Held::Messages;
+            bench.apply(crate::What::Allow { held, bytes });
         }
         Step::Take => {
             bench.take();
