@@ -25,6 +25,8 @@ pub struct Settings {
     pub retain_available: bool,
     /// Whether filters may have wildcards.
     pub wildcard_subscriptions: bool,
+    /// Topic filters that nobody may subscribe to: exactly these, also in a share group.
+    pub refused_filters: Vec<Box<str>>,
     /// Whether there are shared subscriptions.
     pub shared_subscriptions: bool,
     /// Whether SUBSCRIBE may have a subscription identifier.
@@ -67,6 +69,7 @@ impl Default for Settings {
             maximum_qos: Qos::ExactlyOnce,
             retain_available: true,
             wildcard_subscriptions: true,
+            refused_filters: Vec::new(),
             shared_subscriptions: true,
             subscription_identifiers: true,
             filters_per_subscribe: 1_024,

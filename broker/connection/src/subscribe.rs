@@ -1,8 +1,8 @@
 //! SUBSCRIBE and UNSUBSCRIBE: what the listener allows, and the answers.
 
 use catena_mqtt::{
-    EncodeError, PacketId, ReasonCode, ReasonCodes, ReasonProperties, SubAck, Subscribe, UnsubAck,
-    Version, encode,
+    EncodeError, Filter, PacketId, ReasonCode, ReasonCodes, ReasonProperties, SubAck, Subscribe,
+    UnsubAck, Version, encode,
 };
 
 use crate::close::Failure;
@@ -71,7 +71,9 @@ impl Connection {
                     return Err(Failure::new(reason, "kind of filter not supported"));
                 }
                 Some(reason) => Some(reason),
-                None => is_too_long.then_some(ReasonCode::QuotaExceeded),
+                None if is_too_long => Some(ReasonCode::QuotaExceeded),
+                // Whoever asks: being another client would not help, as "not authorized" says.
+                None => is_refused(settings, filter).then_some(ReasonCode::UnspecifiedError),
             };
             refused_count += usize::from(refused.is_some());
             filters.push(FilterAction {
@@ -176,6 +178,16 @@ fn nearest(codes: &[ReasonCode], allows: fn(ReasonCode) -> bool) -> Vec<ReasonCo
         _ => ReasonCode::UnspecifiedError,
     };
     codes.iter().map(nearest).collect()
+}
+
+/// Whether nobody may subscribe to this filter, by itself or in a share group.
+fn is_refused(settings: &Settings, filter: &str) -> bool {
+    let refused = &settings.refused_filters;
+    if refused.is_empty() {
+        return false;
+    }
+    let parsed = Filter::parse_limited(filter, &settings.limits);
+    parsed.is_ok_and(|filter| refused.iter().any(|refused| **refused == *filter.path))
 }
 
 /// Why filters of this kind are refused, if they are.

@@ -175,6 +175,7 @@ pub(crate) fn broker() -> BrokerSettings {
             bytes: None,
         },
         shared_subscription_strategy: SharedSubscriptionStrategy::RoundRobin,
+        refused_filters: Vec::new(),
         reason_strings: false,
         system_topics: SystemTopics::Every(SYSTEM_TOPICS_INTERVAL_SECONDS),
         anonymous: AnonymousAccess::Loopback,

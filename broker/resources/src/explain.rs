@@ -204,6 +204,11 @@ fn extension(broker: &BrokerSettings, out: &mut Settings<'_>) {
         "catena.sharedSubscriptionStrategy",
         broker.shared_subscription_strategy,
     );
+    let refused = match broker.refused_filters.as_slice() {
+        [] => "none".to_owned(),
+        filters => filters.join(", "),
+    };
+    out.spec_from("catena.refusedFilters", "catena.refusedFilters[0]", refused);
     out.spec("catena.reasonStrings", switch(broker.reason_strings));
     let interval = match broker.system_topics {
         SystemTopics::Disabled => None,
@@ -401,6 +406,7 @@ mod tests {
             "prometheusPort",
             "trustedSources[",
             "allowedOrigins[",
+            "refusedFilters[",
             "catena.anonymous",
             "tls.mode",
         ];

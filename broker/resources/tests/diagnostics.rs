@@ -128,6 +128,10 @@ fn broker() {
             BROKER,
             "spec: { catena: { limits: { connections: 1.5, handshakes: \"4\" } } }\n",
         ),
+        (
+            BROKER,
+            "spec:\n  catena:\n    refusedFilters: [\"#\", a/#/b, a+, \"\", $share/g/a, 1, [a]]\n",
+        ),
     ]);
     insta::assert_snapshot!(said);
 }

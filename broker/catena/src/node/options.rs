@@ -237,6 +237,11 @@ fn settings(broker: &BrokerSettings) -> Settings {
             MaximumQos::ExactlyOnce => Qos::ExactlyOnce,
         },
         retain_available: limits.retain_available,
+        refused_filters: broker
+            .refused_filters
+            .iter()
+            .map(|filter| filter.as_str().into())
+            .collect(),
         reason_strings: broker.reason_strings,
         filters_per_subscribe: limits.filters_per_subscribe.to_u32(),
         topic_alias_maximum: limits.topic_alias_maximum.to_u16(),

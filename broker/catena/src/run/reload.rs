@@ -86,6 +86,7 @@ fn as_started(broker: &BrokerSettings, started: &BrokerSettings) -> BrokerSettin
     broker.log.level = started.log.level.clone();
     broker.anonymous = started.anonymous;
     broker.reason_strings = started.reason_strings;
+    broker.refused_filters.clone_from(&started.refused_filters);
     let (limits, before) = (&mut broker.limits, &started.limits);
     limits.packet_bytes = before.packet_bytes;
     limits.user_properties = before.user_properties;

@@ -72,6 +72,17 @@ fn refusals_are_explained_to_those_who_want_it() {
 }
 
 #[test]
+fn nobody_subscribes_to_what_the_operator_refuses() {
+    let folder = tempdir().unwrap();
+    let broker = Broker::start(folder.path(), &["--set", "spec.catena.refusedFilters=#"]);
+    let (mut client, _) = Client::connect(broker.address, None);
+    // SUBSCRIBE to `#` and to `a/#`.
+    client.send(0x82, b"\0\x01\0\0\x01#\0\0\x03a/#\0");
+    let suback = b"\0\x01\0\x80\0".to_vec();
+    assert_eq!(client.receive(), Some((0x90, suback)));
+}
+
+#[test]
 fn passwords_are_asked_for() {
     let folder = tempdir().unwrap();
     assert_eq!(

@@ -174,6 +174,33 @@ fn too_many_filters_are_refused_one_by_one() {
 }
 
 #[test]
+fn filters_that_the_operator_refuses_are_refused_to_all() {
+    // [MQTT-3.9.3-1] [MQTT3-3.8.4-5]
+    let settings = Settings {
+        refused_filters: vec!["#".into(), "secret/+".into()],
+        ..Settings::default()
+    };
+    let list = [
+        ("#", QOS_2),
+        ("a/#", QOS_2),
+        ("secret/+", QOS_2),
+        ("secret/1", QOS_2),
+        ("$share/group/secret/+", QOS_2),
+    ];
+    let refused = Some(ReasonCode::UnspecifiedError);
+    for version in [Version::V311, Version::V5] {
+        let mut driver = Driver::open_with(settings.clone(), &connect(version));
+        let step = driver.send(&subscribe(version, &list));
+        let codes: Vec<_> = filters(&step).iter().map(|filter| filter.refused).collect();
+        assert_eq!(codes, [refused, None, refused, None, refused]);
+        let step = driver.send(&subscribe(version, &list[..1]));
+        assert!(step.actions.is_empty() && step.outcome.is_ok());
+        assert_eq!(step.sent.last(), Some(&0x80));
+        assert_eq!(driver.stats.filters_refused, 4);
+    }
+}
+
+#[test]
 fn bad_filters_end_the_connection() {
     // [MQTT-3.8.3-4] [MQTT-4.7.1-1] [MQTT-4.7.1-2] [MQTT-4.8.2-1] [MQTT-4.8.2-2] [MQTT3-4.7.1-2]
     let no_local = SubscriptionOptions {

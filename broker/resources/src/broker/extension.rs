@@ -30,6 +30,9 @@ pub(crate) fn read(mut fields: Fields<'_>, settings: &mut BrokerSettings, report
     if let Some(field) = fields.take("sharedSubscriptionStrategy") {
         field.set_choice(&mut settings.shared_subscription_strategy, report);
     }
+    if let Some(field) = fields.take("refusedFilters") {
+        settings.refused_filters = refused_filters(&field, report);
+    }
     if let Some(field) = fields.take("reasonStrings") {
         let mode = field.choice(report);
         settings.reason_strings = mode == Some(Switch::Enabled);
@@ -44,6 +47,30 @@ pub(crate) fn read(mut fields: Fields<'_>, settings: &mut BrokerSettings, report
         limits(inner, settings, report);
     }
     fields.finish(report);
+}
+
+/// A list of topic filters; one alone needs no list, so that a flag can say it.
+fn refused_filters(field: &Field<'_>, report: &mut Report) -> Vec<String> {
+    let expected = "a topic filter such as # or plant/+/raw, without $share";
+    let parse = |text: &str| is_plain_filter(text).then(|| text.to_owned());
+    if field.node.value.text().is_some() {
+        return field.parsed(report, expected, parse).into_iter().collect();
+    }
+    let items = field.items(report);
+    let parsed = |item: &Field<'_>| item.parsed(report, expected, parse);
+    items.iter().filter_map(parsed).collect()
+}
+
+/// Whether a client could subscribe to it by itself: wildcards take whole levels, `#` the last
+/// [MQTT-4.7.1-1] [MQTT-4.7.1-2].
+fn is_plain_filter(text: &str) -> bool {
+    let is_level = |level: &str| matches!(level, "+" | "#") || !level.contains(['+', '#']);
+    !text.is_empty()
+        && text.len() <= usize::from(u16::MAX)
+        && !text.contains('\0')
+        && !text.starts_with("$share/")
+        && text.split('/').all(is_level)
+        && text.split('/').rev().skip(1).all(|level| level != "#")
 }
 
 fn admin(field: &Field<'_>, settings: &mut BrokerSettings, report: &mut Report) {

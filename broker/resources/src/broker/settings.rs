@@ -31,6 +31,9 @@ pub struct BrokerSettings {
     pub subscriber_queue: SubscriberQueue,
     /// Who of a share group gets a message (`spec.catena.sharedSubscriptionStrategy`).
     pub shared_subscription_strategy: SharedSubscriptionStrategy,
+    /// Topic filters that nobody may subscribe to, as clients would write them, without
+    /// `$share/…/` (`spec.catena.refusedFilters`).
+    pub refused_filters: Vec<String>,
     /// Whether refusals are explained in a Reason String (`spec.catena.reasonStrings`).
     pub reason_strings: bool,
     /// Topics under `$SYS` (`spec.catena.systemTopics`).

@@ -16,7 +16,9 @@ fn numbers() -> Vec<String> {
         let value = line.rsplit_once(' ')?.0;
         let is_number = words.next()?.bytes().all(|byte| byte.is_ascii_digit());
         let has_none = value.contains(" none ") || value.contains("one per core");
-        (is_number || has_none).then(|| path.to_owned())
+        // A number is a topic filter as well.
+        let is_text = path.ends_with("refusedFilters");
+        ((is_number || has_none) && !is_text).then(|| path.to_owned())
     });
     fields.collect()
 }
