@@ -31,7 +31,7 @@ impl Limits {
         property_bytes_max: 262_144,
         topic_levels_max: 128,
         topic_bytes_max: u16::MAX,
-        filters_max: 4_096,
+        filters_max: 65_535,
     };
 }
 
