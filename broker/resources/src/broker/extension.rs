@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use catena_mqtt::Filter;
+
 use crate::bounded::Bounded;
 use crate::broker::limits::{Limits, StateStoreLimits};
 use crate::broker::settings::{Admin, BrokerSettings, SystemTopics, Workers};
@@ -52,25 +54,16 @@ pub(crate) fn read(mut fields: Fields<'_>, settings: &mut BrokerSettings, report
 /// A list of topic filters; one alone needs no list, so that a flag can say it.
 fn refused_filters(field: &Field<'_>, report: &mut Report) -> Vec<String> {
     let expected = "a topic filter such as # or plant/+/raw, without $share";
-    let parse = |text: &str| is_plain_filter(text).then(|| text.to_owned());
+    let parse = |text: &str| {
+        let filter = Filter::parse(text).ok()?;
+        filter.share.is_none().then(|| text.to_owned())
+    };
     if field.node.value.text().is_some() {
         return field.parsed(report, expected, parse).into_iter().collect();
     }
     let items = field.items(report);
     let parsed = |item: &Field<'_>| item.parsed(report, expected, parse);
     items.iter().filter_map(parsed).collect()
-}
-
-/// Whether a client could subscribe to it by itself: wildcards take whole levels, `#` the last
-/// [MQTT-4.7.1-1] [MQTT-4.7.1-2].
-fn is_plain_filter(text: &str) -> bool {
-    let is_level = |level: &str| matches!(level, "+" | "#") || !level.contains(['+', '#']);
-    !text.is_empty()
-        && text.len() <= usize::from(u16::MAX)
-        && !text.contains('\0')
-        && !text.starts_with("$share/")
-        && text.split('/').all(is_level)
-        && text.split('/').rev().skip(1).all(|level| level != "#")
 }
 
 fn admin(field: &Field<'_>, settings: &mut BrokerSettings, report: &mut Report) {
