@@ -4,7 +4,7 @@ use catena_types::{Fault, Generation, Position, SessionId};
 
 use super::state::Topics;
 use crate::partition::Context;
-use crate::{Attachment, AttachmentIndex, Phase};
+use crate::{Attachment, AttachmentIndex, Phase, QueueStrategy};
 
 /// A run of acknowledged positions.
 #[derive(Debug, Clone, Copy)]
@@ -80,13 +80,14 @@ impl Topics {
             self.let_go(entry)?;
         }
         self.attached.drop_empty_queue(index);
-        if shared {
-            self.feed_member(context, index)?;
-        }
         if self.replays.any() {
             self.draw(context, index)?;
         }
         self.hand_out(context, index);
+        // What is handed out leaves room in a queue with a limit.
+        if shared || context.settings.queue.strategy == QueueStrategy::DropOldest {
+            self.feed_member(context, index)?;
+        }
         Ok(())
     }
 
@@ -125,12 +126,11 @@ impl Topics {
             queue.ready = false;
             queue.stalled = false;
         }
-        self.feed_member(context, index)?;
         if self.replays.any() {
             self.draw(context, index)?;
         }
         self.hand_out(context, index);
-        Ok(())
+        self.feed_member(context, index)
     }
 
     /// A connection is gone. What it was not sent counts as waiting again.

@@ -19,6 +19,7 @@ use catena_mqtt::Qos;
 use catena_types::{Fault, invariant};
 
 use super::messages::MessageIndex;
+use crate::{QueueLimit, QueueStrategy};
 
 /// A reference to a message, with how it is delivered: eight bytes.
 ///
@@ -209,6 +210,17 @@ impl Queue {
     /// Appends the place of an entry that was released out of order.
     pub(super) fn push_released(&mut self, entry: QueueEntry) {
         self.entries.push_back(entry);
+    }
+
+    /// Whether the limit lets one more message of so many body bytes wait without another giving
+    /// way. Alone it may be larger than the limit.
+    pub(crate) fn has_room(&self, limit: QueueLimit, more: u64) -> bool {
+        let length = self.next() - self.handed;
+        let fits = || {
+            let bytes = self.waiting_bytes.saturating_add(more);
+            length < limit.length_max && bytes <= limit.bytes_max
+        };
+        limit.strategy == QueueStrategy::None || length == 0 || fits()
     }
 
     /// The entry at a position.

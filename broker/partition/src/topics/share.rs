@@ -12,7 +12,7 @@ use super::queue::{QueueEntry, Source};
 use super::sets::SetIndex;
 use super::state::Topics;
 use crate::partition::Context;
-use crate::{Publish, Settings, ShareStrategy};
+use crate::{Publish, QueueLimit, Settings, ShareStrategy};
 
 impl Topics {
     /// Gives a message to the member whose turn it is; if none can take it, the group keeps it.
@@ -114,7 +114,7 @@ impl Topics {
         } % count;
         let at = (0..count)
             .map(|step| (start + step) % count)
-            .find(|&at| self.has_credit(group, at))?;
+            .find(|&at| self.can_take(settings.queue, group, at, body_bytes(publish)))?;
         let member = group.members[at].clone();
         let group = self.groups.at_mut(index)?;
         match settings.share_strategy {
@@ -125,18 +125,25 @@ impl Topics {
         Some(member)
     }
 
-    fn has_credit(&self, group: &Group, at: usize) -> bool {
+    /// Whether a member may be given a message of so many body bytes: not while as many are open
+    /// with it as it may have, nor while its queue is full, where another would have to give way.
+    pub(super) fn can_take(&self, limit: QueueLimit, group: &Group, at: usize, bytes: u64) -> bool {
         let Some(member) = group.members.get(at) else {
             return false;
         };
         let record = self.attached.online(member.attachment, member.session);
         record.is_some_and(|record| {
-            let open = self
-                .attached
-                .queue(member.attachment)
-                .map_or(0, |queue| queue.shared_open);
-            open < u32::from(record.share_credit)
+            let queue = self.attached.queue(member.attachment);
+            queue.is_none_or(|queue| {
+                queue.shared_open < u32::from(record.share_credit) && queue.has_room(limit, bytes)
+            })
         })
+    }
+
+    /// Body bytes of the oldest message that waits in a group.
+    pub(super) fn oldest_bytes(&self, group: &Group) -> Option<u64> {
+        let message = self.messages.at(*group.waiting.front()?)?;
+        Some(message.body_bytes())
     }
 
     /// Gives a member what its groups have waiting, as far as its credit goes.
@@ -163,32 +170,33 @@ impl Topics {
             let Some(group) = self.groups.at(index) else {
                 return Ok(());
             };
+            let Some(bytes) = self.oldest_bytes(group) else {
+                return Ok(());
+            };
             let at = group
                 .members
                 .iter()
                 .position(|member| member.attachment == attachment);
-            let Some(at) = at.filter(|&at| self.has_credit(group, at)) else {
+            let takes = |&at: &usize| self.can_take(context.settings.queue, group, at, bytes);
+            let Some(at) = at.filter(takes) else {
                 return Ok(());
             };
             let member = group.members[at].clone();
-            let Some(group) = self.groups.at_mut(index) else {
-                return Ok(());
-            };
-            let Some(message) = group.waiting.pop_front() else {
-                return Ok(());
-            };
-            self.assign_waiting(context, index, &member, message)?;
+            self.assign_oldest(context, index, &member)?;
         }
     }
 
-    /// Gives a member a message that its group had waiting.
-    fn assign_waiting(
+    /// Gives a member the oldest message that its group had waiting.
+    fn assign_oldest(
         &mut self,
         context: &Context<'_>,
         group: u32,
         member: &Member,
-        message: MessageIndex,
     ) -> Result<(), Fault> {
+        let place = self.groups.at_mut(group);
+        let Some(message) = place.and_then(|group| group.waiting.pop_front()) else {
+            return Ok(());
+        };
         self.entries -= 1;
         let stored = self.messages.at(message);
         let (retain, bytes) = stored.map_or((false, 0), |m| (m.retain, m.body_bytes()));
@@ -260,23 +268,19 @@ impl Topics {
             let Some(group) = self.groups.at(index) else {
                 return Ok(());
             };
-            if group.waiting.is_empty() || group.members.is_empty() {
+            let Some(bytes) = self.oldest_bytes(group) else {
                 return Ok(());
-            }
+            };
             let (count, start) = (group.members.len(), group.cursor as usize);
             let found = (0..count)
                 .map(|step| (start + step) % count)
-                .find(|&at| self.has_credit(group, at));
+                .find(|&at| self.can_take(context.settings.queue, group, at, bytes));
             let Some(at) = found else { return Ok(()) };
             let member = group.members[at].clone();
-            let Some(group) = self.groups.at_mut(index) else {
-                return Ok(());
-            };
-            group.cursor = ((at + 1) % count) as u32;
-            let Some(message) = group.waiting.pop_front() else {
-                return Ok(());
-            };
-            self.assign_waiting(context, index, &member, message)?;
+            if let Some(group) = self.groups.at_mut(index) {
+                group.cursor = ((at + 1) % count) as u32;
+            }
+            self.assign_oldest(context, index, &member)?;
         }
     }
 

@@ -176,13 +176,26 @@ impl Topics {
         entry: QueueEntry,
         body_bytes: u64,
     ) -> Result<(), Fault> {
-        let limit = context.settings.queue;
-        if limit.strategy == QueueStrategy::DropOldest {
-            self.make_room(context, index, body_bytes)?;
-        }
+        let gives_way = context.settings.queue.strategy == QueueStrategy::DropOldest;
+        let shared_gone = gives_way && self.make_room(context, index, body_bytes)?;
         if entry.holds_pushes() {
             self.hold_pushes(index, entry)?;
         }
+        self.append(context, index, entry, body_bytes)?;
+        if shared_gone {
+            self.feed_member(context, index)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn append(
+        &mut self,
+        context: &Context<'_>,
+        index: u32,
+        entry: QueueEntry,
+        body_bytes: u64,
+    ) -> Result<(), Fault> {
         let Some((record, queue)) = self.attached.queue_for(index) else {
             return Err(Fault::new(
                 "a recipient has a record",
@@ -207,23 +220,21 @@ impl Topics {
         Ok(())
     }
 
-    /// Drops the oldest entries that were not handed out until one more fits the limit.
-    fn make_room(&mut self, context: &Context<'_>, index: u32, more: u64) -> Result<(), Fault> {
-        let limit = context.settings.queue;
-        while let Some(queue) = self.attached.queue(index) {
-            let length = queue.next() - queue.handed;
-            let full = length >= limit.length_max
-                || queue.waiting_bytes.saturating_add(more) > limit.bytes_max;
-            if !full || length == 0 {
-                return Ok(());
-            }
+    /// Drops the oldest entries that were not handed out until one more fits the limit. Whether
+    /// one of them was of a share group.
+    fn make_room(&mut self, context: &Context<'_>, index: u32, more: u64) -> Result<bool, Fault> {
+        let mut shared_gone = false;
+        while let Some(queue) = self.attached.queue(index)
+            && !queue.has_room(context.settings.queue, more)
+        {
             let oldest = queue.handed;
             self.skip_unhanded(index)?;
-            if self.drop_entry(index, oldest)? {
+            if let Some(dropped) = self.drop_entry(index, oldest)? {
                 self.counts.dropped_oldest += 1;
+                shared_gone |= dropped.is_shared();
             }
         }
-        Ok(())
+        Ok(shared_gone)
     }
 
     /// Passes over the oldest entry that was not handed out.
@@ -245,20 +256,20 @@ impl Topics {
         Ok(())
     }
 
-    /// Releases one position of a queue with everything that hangs on it. Whether it was there.
-    fn drop_entry(&mut self, index: u32, position: u64) -> Result<bool, Fault> {
+    /// Releases one position of a queue with everything that hangs on it. What was there.
+    fn drop_entry(&mut self, index: u32, position: u64) -> Result<Option<QueueEntry>, Fault> {
         let Some((_, queue)) = self.attached.queue_mut(index) else {
-            return Ok(false);
+            return Ok(None);
         };
         let Some(entry) = queue.release(position) else {
-            return Ok(false);
+            return Ok(None);
         };
         let empty = queue.entries.is_empty();
         if empty {
             self.attached.drop_empty_queue(index);
         }
         self.let_go(entry)?;
-        Ok(true)
+        Ok(Some(entry))
     }
 
     /// Gives back what a released entry referred to.

@@ -45,20 +45,7 @@ impl Topics {
                 }
             }
         }
-        for (index, group) in self.groups.iter() {
-            entries += group.waiting.len() as u64;
-            for message in &group.waiting {
-                *references.entry(*message).or_default() += 1;
-            }
-            let counted: u32 = shared.get(&index).copied().unwrap_or(0);
-            invariant!(
-                counted == group.entries,
-                "a group counts its entries",
-                group = index
-            );
-            let waits = group.waiting.is_empty() || !group.members.is_empty();
-            invariant!(waits, "without members nothing waits", group = index);
-        }
+        entries += self.validate_groups(settings, &mut references, &shared)?;
         for (index, replay) in self.replays.iter() {
             let counted: u32 = replayed.get(&index).copied().unwrap_or(0);
             invariant!(
@@ -74,6 +61,40 @@ impl Topics {
         );
         self.validate_topics(&mut references, &holding)?;
         self.validate_messages(&references)
+    }
+
+    /// How many messages wait in groups.
+    fn validate_groups(
+        &self,
+        settings: &Settings,
+        references: &mut BTreeMap<u32, u32>,
+        shared: &BTreeMap<u32, u32>,
+    ) -> Result<u64, Fault> {
+        let mut waiting = 0;
+        for (index, group) in self.groups.iter() {
+            waiting += group.waiting.len() as u64;
+            for message in &group.waiting {
+                *references.entry(*message).or_default() += 1;
+            }
+            let counted: u32 = shared.get(&index).copied().unwrap_or(0);
+            invariant!(
+                counted == group.entries,
+                "a group counts its entries",
+                group = index
+            );
+            let waits = group.waiting.is_empty() || !group.members.is_empty();
+            invariant!(waits, "without members nothing waits", group = index);
+            let idle = self.oldest_bytes(group).and_then(|bytes| {
+                let mut members = 0..group.members.len();
+                members.find(|&at| self.can_take(settings.queue, group, at, bytes))
+            });
+            invariant!(
+                idle.is_none(),
+                "nothing waits that a member could take",
+                group = index
+            );
+        }
+        Ok(waiting)
     }
 
     fn validate_topics(

@@ -70,6 +70,41 @@ fn what_a_connected_client_cannot_take_yet_counts() {
 }
 
 #[test]
+fn what_a_share_group_keeps_for_a_full_member_comes_when_there_is_room() {
+    let mut bench = bench(2, u64::MAX, QueueStrategy::DropOldest);
+    bench.subscribe(1, "$share/g/s", Q1, false);
+    // Two in the client's hand, two of the group behind them, and one that stays with the group.
+    for (topic, payload) in [("a", "0"), ("a", "1"), ("s", "0"), ("s", "1"), ("s", "2")] {
+        bench.publish(&message(topic, payload, Q1));
+    }
+    assert_eq!(bench.take(), ["1 a=0@1#0", "1 a=1@1#1"]);
+    assert_eq!(bench.partition.stats().dropped_oldest, 0);
+    // Those of the group give way; the next does not take another's place.
+    bench.publish(&message("a", "2", Q1));
+    bench.publish(&message("a", "3", Q1));
+    assert_eq!(bench.partition.stats().dropped_oldest, 2);
+    bench.publish(&message("s", "3", Q1));
+    bench.ack(1, 1, 0, 2, Phase::Complete);
+    assert_eq!(bench.take(), ["1 a=2@1#4", "1 a=3@1#5"]);
+    bench.ack(1, 1, 4, 2, Phase::Complete);
+    assert_eq!(bench.take(), ["1 s=2@1#6", "1 s=3@1#7"]);
+    assert_eq!(bench.partition.stats().dropped_oldest, 2);
+}
+
+#[test]
+fn a_message_of_a_share_group_comes_when_a_larger_one_gave_way() {
+    let mut bench = bench(u64::MAX, 10, QueueStrategy::DropOldest);
+    bench.subscribe(1, "$share/g/s", Q1, false);
+    for (topic, payload) in [("a", "0"), ("a", "1"), ("s", "ten bytes!"), ("s", "five5")] {
+        bench.publish(&message(topic, payload, Q1));
+    }
+    assert_eq!(bench.take().len(), 2);
+    bench.publish(&message("a", "2", Q1));
+    bench.ack(1, 1, 0, 2, Phase::Complete);
+    assert_eq!(bench.take(), ["1 a=2@1#3", "1 s=five5@1#4"]);
+}
+
+#[test]
 fn bytes_are_limited_too() {
     let mut bench = bench(u64::MAX, 10, QueueStrategy::DropOldest);
     bench.detach(1, 1, 0);
