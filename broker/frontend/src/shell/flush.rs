@@ -14,14 +14,16 @@ use crate::worker::{Urgency, Worker};
 const SLICES: usize = 256;
 
 impl<P: Port> Turn<P> {
-    /// Sends once to each client with new output.
+    /// Sends once to each client with new output. Who got it last comes first: deliveries follow
+    /// the acknowledgement of their message, and receivers wait for them where the publisher, most
+    /// often, does not.
     pub(super) fn send_all(&mut self, now: Moment) {
         let mut dirty = std::mem::take(&mut self.dirty);
-        for slot in dirty.drain(..) {
+        while let Some(slot) = dirty.pop() {
             self.send(now, slot);
         }
         self.worker.take_dirty(&mut dirty);
-        for slot in dirty.drain(..) {
+        while let Some(slot) = dirty.pop() {
             self.send(now, slot);
         }
         if self.dirty.is_empty() {
