@@ -29,6 +29,9 @@ pub(crate) struct Profile {
     pub(crate) payload_bytes_max: u64,
     /// What the broker takes unacknowledged from a client.
     pub(crate) receive_maximum: u16,
+    /// Bytes for messages, and as many for entries of the state store: so few that partitions come
+    /// for more, so many that none is refused.
+    pub(crate) memory_bytes: u64,
     /// The limit of delivery queues, in messages.
     pub(crate) queue_max: Option<u64>,
     /// How share groups spread their messages.
@@ -65,6 +68,7 @@ impl Profile {
             pause_ms: *rng.pick(&[60, 200, 600]),
             roughness: *rng.pick(&[0, 1, 1, 3]),
             payload_bytes_max: if is_bulky { 40_000 } else { 60 },
+            memory_bytes: if is_bulky { 100_000_000 } else { 1_000_000 },
             receive_maximum: *rng.pick(&[1, 3, 65_535, 65_535]),
             queue_strategy: match queue_max {
                 Some(_) => QueueStrategy::DropOldest,

@@ -64,6 +64,9 @@ impl Node {
             catena_partition::Settings::generous(PartitionId::new(0), profile.placement);
         settings.share_strategy = profile.share_strategy;
         settings.cached_topics_max = 3;
+        let share = profile.memory_bytes / u64::from(profile.placement.partitions());
+        settings.memory_bytes_max = share;
+        settings.store.bytes_max = share;
         settings.queue = QueueLimit {
             length_max: profile.queue_max.unwrap_or(u64::MAX),
             bytes_max: u64::MAX,
@@ -116,6 +119,12 @@ impl Node {
 
     pub(super) fn validate(&self, now: Moment) -> Verdict {
         self.port.verdict()?;
+        let stats = self.backend.stats().partitions;
+        if stats.refused_memory > 0 {
+            let (refused, bytes) = (stats.refused_memory, stats.bytes);
+            let detail = format!("{refused} publishes were refused at {bytes} bytes in all");
+            return Err(Violation::new("memory", now, detail));
+        }
         let result = self.backend.validate();
         result.map_err(|fault| Violation::new("validate", now, fault.to_string()))
     }
@@ -139,11 +148,11 @@ impl Node {
         self.backend.stats().partitions.dropped_oldest
     }
 
-    /// Whether any worker has connections or work left that it knows of.
+    /// Whether any worker has work left that it knows of, or output that a window had no room for.
     pub(super) fn is_busy(&self) -> bool {
-        self.seats
-            .iter()
-            .any(|seat| seat.worker.has_work() || seat.woken.load(Ordering::Relaxed))
+        self.seats.iter().any(|seat| {
+            seat.worker.has_work() || seat.woken.load(Ordering::Relaxed) || !seat.full.is_empty()
+        })
     }
 }
 
