@@ -65,6 +65,13 @@ impl Stalled {
         Some(entry)
     }
 
+    /// There is room again, or more of it. Returns whether a round can begin: in one that is under
+    /// way, what was turned down before may go on when it is over.
+    pub(crate) fn handle_room(&mut self) -> bool {
+        self.full = false;
+        self.resuming.is_none()
+    }
+
     /// The round is over; returns whether a further queue may go on.
     pub(crate) fn end_round(&mut self) -> bool {
         self.resuming = None;
@@ -84,11 +91,6 @@ impl Stalled {
     pub(crate) fn awaits_range(&self, partition: PartitionId) -> bool {
         let awaits = |entry: &Entry| entry.partition == partition && entry.lack == Lack::Range;
         self.entries.iter().any(awaits)
-    }
-
-    /// Whether a round has begun and not ended.
-    pub(crate) fn is_resuming(&self) -> bool {
-        self.resuming.is_some()
     }
 
     /// Whether nothing waits.
@@ -125,11 +127,27 @@ mod tests {
         stalled.begin_round().unwrap();
         stalled.handle_full(entry(1, 40, Lack::Room));
         assert!(!stalled.end_round(), "full again");
+        assert!(stalled.handle_room());
         assert!(stalled.awaits_range(PartitionId::new(2)));
         stalled.handle_range(PartitionId::new(2));
         assert_eq!(
             stalled.begin_round().unwrap().partition,
             PartitionId::new(2)
         );
+    }
+
+    /// As when acknowledgements of a client come in two reads, before the round of the first ends.
+    #[test]
+    fn room_that_comes_within_a_round_is_not_forgotten() {
+        let mut stalled = Stalled::default();
+        stalled.push(entry(1, 10, Lack::Room));
+        let next = stalled.begin_round().unwrap();
+        stalled.handle_full(next);
+        assert!(!stalled.handle_room(), "one is under way");
+        assert!(stalled.end_round());
+        let next = stalled.begin_round().unwrap();
+        assert!(!stalled.handle_room());
+        stalled.handle_full(next);
+        assert!(!stalled.end_round(), "turned down after that");
     }
 }

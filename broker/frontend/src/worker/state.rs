@@ -171,7 +171,8 @@ impl State {
         ledger.follow_ups = follow_ups;
     }
 
-    /// Takes the earliest of a client's stalled queues up again, unless one is under way.
+    /// Takes the earliest of a client's stalled queues up again, now that there may be room; if one
+    /// is under way, when its round is over.
     pub(crate) fn begin_resume(&mut self, slot: u32) {
         let Some(client) = self.clients.at_mut(slot) else {
             return;
@@ -180,9 +181,12 @@ impl State {
         if !client.out.is_low() || client.is_ending() {
             return;
         }
-        let Some(stalled) = client.stalled().filter(|stalled| !stalled.is_resuming()) else {
+        let Some(stalled) = client.stalled() else {
             return;
         };
+        if !stalled.handle_room() {
+            return;
+        }
         if let Some(entry) = stalled.begin_round() {
             let resume = catena_transport::Resume {
                 attachment: entry.attachment,
