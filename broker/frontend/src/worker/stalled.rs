@@ -30,7 +30,7 @@ pub(crate) struct Stalled {
     /// The partition whose queue goes on in this round: its deliveries are taken although others
     /// wait.
     resuming: Option<PartitionId>,
-    /// Something was turned down since the round began.
+    /// Something was turned down since there was room.
     full: bool,
 }
 
@@ -54,22 +54,20 @@ impl Stalled {
             && self.entries.iter().any(|entry| entry.lack == Lack::Room)
     }
 
-    /// Takes the queue that goes on next, if there is one that lacks nothing but room.
+    /// There may be room: takes the queue that goes on next, if there is one that lacks nothing
+    /// else. While a round is under way none is taken, but what it has turned down so far may go on
+    /// when it is over.
     pub(crate) fn begin_round(&mut self) -> Option<Entry> {
+        self.full = false;
+        if self.resuming.is_some() {
+            return None;
+        }
         let ready = |(_, entry): &(usize, &Entry)| entry.lack == Lack::Room;
         let entries = self.entries.iter().enumerate();
         let (index, _) = entries.filter(ready).min_by_key(|(_, entry)| entry.stamp)?;
         let entry = self.entries.swap_remove(index);
         self.resuming = Some(entry.partition);
-        self.full = false;
         Some(entry)
-    }
-
-    /// There is room again, or more of it. Returns whether a round can begin: in one that is under
-    /// way, what was turned down before may go on when it is over.
-    pub(crate) fn handle_room(&mut self) -> bool {
-        self.full = false;
-        self.resuming.is_none()
     }
 
     /// The round is over; returns whether a further queue may go on.
@@ -127,7 +125,6 @@ mod tests {
         stalled.begin_round().unwrap();
         stalled.handle_full(entry(1, 40, Lack::Room));
         assert!(!stalled.end_round(), "full again");
-        assert!(stalled.handle_room());
         assert!(stalled.awaits_range(PartitionId::new(2)));
         stalled.handle_range(PartitionId::new(2));
         assert_eq!(
@@ -143,10 +140,10 @@ mod tests {
         stalled.push(entry(1, 10, Lack::Room));
         let next = stalled.begin_round().unwrap();
         stalled.handle_full(next);
-        assert!(!stalled.handle_room(), "one is under way");
+        assert!(stalled.begin_round().is_none(), "one is under way");
         assert!(stalled.end_round());
         let next = stalled.begin_round().unwrap();
-        assert!(!stalled.handle_room());
+        assert!(stalled.begin_round().is_none());
         stalled.handle_full(next);
         assert!(!stalled.end_round(), "turned down after that");
     }

@@ -184,9 +184,6 @@ impl State {
         let Some(stalled) = client.stalled() else {
             return;
         };
-        if !stalled.handle_room() {
-            return;
-        }
         if let Some(entry) = stalled.begin_round() {
             let resume = catena_transport::Resume {
                 attachment: entry.attachment,

@@ -182,6 +182,7 @@ impl Topics {
             self.hold_pushes(index, entry)?;
         }
         self.append(context, index, entry, body_bytes)?;
+        // What gave way may have been larger, and its group may have a smaller message waiting.
         if shared_gone {
             self.feed_member(context, index)?;
         }
