@@ -71,7 +71,7 @@ fn builder(connection: &Connection) -> Result<Builder, Status> {
         .keep_alive(connection.keep_alive)
         .connect_timeout(connection.connect_within)
         .close_within(Duration::from_secs(1))
-        .backoff(Duration::from_millis(100), Duration::from_secs(5))
+        .backoff(Duration::from_millis(100), Duration::from_secs(2))
         .keep_trying();
     if let Some(credentials) = &connection.credentials {
         // A file that cannot be read is told now; what it says is read for each connection anew.

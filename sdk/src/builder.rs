@@ -52,6 +52,7 @@ pub struct Builder {
     authentication: Option<Authentication>,
     keeps_trying: bool,
     claims_from_subscribe: bool,
+    subscribers_first: Duration,
 }
 
 /// A user name and a password. `Debug` does not show it.
@@ -98,6 +99,7 @@ pub(crate) struct Options {
     pub(crate) authentication: Option<Authentication>,
     pub(crate) keeps_trying: bool,
     pub(crate) claims_from_subscribe: bool,
+    pub(crate) subscribers_first: Duration,
 }
 
 /// `rumqttc` asks for no less, and the packet has 16 bits for it.
@@ -130,6 +132,7 @@ impl Builder {
             authentication: None,
             keeps_trying: false,
             claims_from_subscribe: false,
+            subscribers_first: Duration::ZERO,
         }
     }
 
@@ -286,6 +289,15 @@ impl Builder {
         self
     }
 
+    /// How long publishes wait once a connection was made anew and the broker does not have the
+    /// session any more. It has then forgotten those of others as well, who have to subscribe anew
+    /// before what is published can reach them. Sessions that end with their connection tell
+    /// nothing of that, and let nothing wait. Default: 0.
+    pub fn subscribers_first(mut self, time: Duration) -> Self {
+        self.subscribers_first = time;
+        self
+    }
+
     /// Connects, and returns when the broker has accepted. The first attempt decides; later ones,
     /// after the connection breaks, are the client's own affair.
     ///
@@ -360,6 +372,7 @@ impl Builder {
             authentication: self.authentication,
             keeps_trying: self.keeps_trying,
             claims_from_subscribe: self.claims_from_subscribe,
+            subscribers_first: self.subscribers_first,
         })
     }
 

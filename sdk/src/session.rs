@@ -14,6 +14,7 @@ use rumqttc::v5::mqttbytes::v5 as wire;
 use rumqttc::v5::{AsyncClient, Event as WireEvent, MqttState};
 use rumqttc::{Outgoing as Written, v5::ClientError};
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
 
 use crate::builder::Options;
 use crate::connection::{self, REQUESTS_MAX, Resume};
@@ -39,6 +40,8 @@ pub(crate) struct Session {
     unwritten: VecDeque<Answer>,
     /// Publishes that go first: those that could not go when it was their turn.
     first: VecDeque<Outgoing>,
+    /// Until then, subscribers whose sessions the broker has lost go first.
+    held_until: Option<Instant>,
     subscriptions: Subscriptions,
     /// What is to be asked, and what has been and is unanswered, by packet ID.
     questions: VecDeque<Question>,
@@ -90,6 +93,7 @@ impl Session {
             flights: Flights::default(),
             unwritten: VecDeque::new(),
             first: VecDeque::new(),
+            held_until: None,
             subscriptions: Subscriptions::default(),
             questions: VecDeque::new(),
             asked: HashMap::new(),
@@ -290,6 +294,7 @@ impl Session {
             let mut anew = self.flights.lose_session();
             anew.append(&mut self.first);
             self.first = anew;
+            self.let_subscribers_go_first();
         }
         // Those that are sent again are ahead of all others.
         self.handed_over = self.flights.sent_len();
@@ -304,6 +309,18 @@ impl Session {
         }
         // Nobody may listen.
         let _ = self.events.send(Event::Connected { session_present });
+    }
+
+    /// Holds publishes back if the broker had a session to lose.
+    fn let_subscribers_go_first(&mut self) {
+        let (time, kept) = (self.options.subscribers_first, self.options.session_expiry);
+        if self.was_connected && !time.is_zero() && !kept.is_zero() {
+            self.held_until = Instant::now().checked_add(time);
+            tracing::info!(
+                ?time,
+                "the broker has lost the session: subscribers go first"
+            );
+        }
     }
 
     fn handle_pubrec(&mut self, ack: wire::PubRec) -> Result<(), Broken> {
@@ -370,7 +387,7 @@ impl Session {
             };
             self.ask(question, &requests)?;
         }
-        while self.handed_over < REQUESTS_MAX {
+        while self.handed_over < REQUESTS_MAX && self.held_until.is_none() {
             let Some(outgoing) = self.first.pop_front() else {
                 break;
             };

@@ -90,6 +90,7 @@ impl Component for Instance {
                 .packet_bytes_max(PACKET_BYTES_MAX)
                 .claim_within(CLAIM_WITHIN)
                 .claim_from_subscribe()
+                .subscribers_first(settings.subscribers_first)
         });
         let client = client.await?;
         let (paused, paused_seen) = watch::channel(false);

@@ -27,6 +27,8 @@ pub struct Settings {
     pub retain: bool,
     /// How long a publish waits for the broker's acknowledgement.
     pub publish_within: Duration,
+    /// How long publishes wait when a broker is back that has forgotten its sessions.
+    pub subscribers_first: Duration,
     /// Metadata of publishes that become user properties under the same name.
     pub user_properties: Vec<String>,
     /// The share group that subscriptions are put into.
@@ -89,6 +91,10 @@ pub enum OnFailure {
     Drop,
 }
 
+/// Longer than the longest pause between attempts to connect: that is when the last subscriber
+/// comes back.
+const SUBSCRIBERS_FIRST: Duration = Duration::from_secs(3);
+
 impl Settings {
     /// Reads the settings.
     ///
@@ -107,6 +113,8 @@ impl Settings {
                 Duration::ZERO => Err(field.invalid("more than 0")),
                 time => Ok(time),
             })?;
+        let publish_within = publish_within.unwrap_or(Duration::from_secs(10));
+        let subscribers_first = properties.read(&["resubscribeTime"], Field::duration)?;
         let names = properties.text(&["userProperties"])?.unwrap_or_default();
         let names = names.split(',').map(|name| name.trim().to_owned());
         let qos = properties.read(&["qos"], qos)?.unwrap_or_default();
@@ -124,7 +132,10 @@ impl Settings {
             retain: properties
                 .read(&["retain"], Field::boolean)?
                 .unwrap_or(false),
-            publish_within: publish_within.unwrap_or(Duration::from_secs(10)),
+            publish_within,
+            // A publish must have time left for its answer.
+            subscribers_first: { subscribers_first.unwrap_or(SUBSCRIBERS_FIRST) }
+                .min(publish_within / 2),
             user_properties: names.filter(|name| !name.is_empty()).collect(),
             share_group: share_group(properties, &connection)?,
             delivery: base.overlaid(properties)?,

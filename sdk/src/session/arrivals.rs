@@ -46,15 +46,24 @@ impl Unclaimed {
 }
 
 impl Session {
-    /// When unclaimed messages are given up.
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        { self.given_up_at().into_iter() }
+            .chain(self.held_until)
+            .min()
+    }
+
+    /// When unclaimed messages are given up.
+    fn given_up_at(&self) -> Option<Instant> {
         let waits = !self.unclaimed.messages.is_empty();
         self.unclaimed.until.filter(|_| waits)
     }
 
-    /// Does what is due: gives up what nobody has claimed.
+    /// Does what is due: gives up what nobody has claimed, and lets publishes go that were held
+    /// back.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), Broken> {
-        if self.next_deadline().is_some_and(|deadline| deadline <= now) {
+        self.held_until = self.held_until.filter(|until| *until > now);
+        if self.given_up_at().is_some_and(|at| at <= now) {
             let count = self.unclaimed.messages.len();
             // Nobody holds them: they can be acknowledged now.
             let mut ledger = self.shared.ledger();

@@ -1,8 +1,9 @@
 //! Connections that break: nothing is lost, doubled or out of order that need not be.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use catena_sdk::{Error, Publish, Qos, Subscribe};
+use catena_sdk::{Error, Event, Publish, Qos, Subscribe};
 use catena_sdk_testing::Broker;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAck, PubComp, PubRec, PubRel};
@@ -185,6 +186,49 @@ async fn another_broker_gets_the_subscriptions() {
     // Behind the SUBSCRIBE of the same connection.
     client.publish(("a", "x")).await.unwrap();
     assert_eq!(soon(messages.next()).await.unwrap().payload(), "x");
+}
+
+#[tokio::test]
+async fn subscribers_go_first_when_the_broker_has_lost_sessions() {
+    let broker = Broker::start().unwrap();
+    let (url, address) = (broker.url(), broker.address());
+    let builder = builder(&url).subscribers_first(Duration::from_secs(3));
+    let client = builder.connect().await.unwrap();
+    let mut events = client.events();
+    drop(broker);
+    soon(async { while !matches!(events.next().await, Some(Event::Disconnected { .. })) {} }).await;
+    let published = client.enqueue(("a", "x")).await.unwrap();
+    let _broker = Broker::builder().at(address).start().unwrap();
+    assert!(!connected(&mut events).await);
+    let other = self::builder(&url).connect().await.unwrap();
+    let mut messages = other.subscribe("a").await.unwrap();
+    assert_eq!(soon(messages.next()).await.unwrap().payload(), "x");
+    soon(published).await.unwrap();
+}
+
+#[tokio::test]
+async fn publishes_do_not_wait_when_no_session_is_lost() {
+    let broker = Scripted::start().await;
+    let url = broker.url();
+    let builder = || builder(&url).subscribers_first(Duration::from_secs(3600));
+    let client = builder().start().unwrap();
+    // A new session has lost nothing, and one that is there has not either.
+    for session_present in [false, true] {
+        let mut peer = broker.connected(session_present).await;
+        let published = client.enqueue(("a", "x")).await.unwrap();
+        let publish = peer.receive_publish().await;
+        let ack = PubAck::new(publish.pkid, None);
+        peer.send(Packet::PubAck(ack)).await;
+        soon(published).await.unwrap();
+    }
+    drop(client);
+    // One that ends with its connection is never there.
+    let client = builder().session_expiry(Duration::ZERO).start().unwrap();
+    for _ in 0..2 {
+        let mut peer = broker.connected(false).await;
+        drop(client.enqueue(("a", "x")).await.unwrap());
+        assert_eq!(&peer.receive_publish().await.payload[..], b"x");
+    }
 }
 
 /// [MQTT-4.3.3-10]: a message whose PUBREC was lost is not handed out again, and a PUBREL of the

@@ -1,7 +1,7 @@
 //! What holds when processes die while messages flow.
 //!
-//! A broker that is killed forgets what it has acknowledged: it keeps everything in memory, and it
-//! is a cluster of one. Everything else may die without a loss.
+//! A broker that is killed forgets what it has acknowledged and not delivered: it keeps everything
+//! in memory, and it is a cluster of one. Everything else may die without a loss.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -160,5 +160,42 @@ fn nothing_is_lost_when_the_components_are_killed() -> anyhow::Result<()> {
         flow.setting.restart_components()?;
         flow.restart_sidecar()?;
         flow.receiver.wait(4000)
+    })
+}
+
+/// The publisher and the application each have a session, and one of them is back first: what is
+/// published must not find nobody there.
+#[test]
+fn what_is_published_once_the_broker_was_killed_is_not_lost() -> anyhow::Result<()> {
+    const KILLS: u32 = 4;
+    Scene::play(|scene| {
+        let mut setting = Setting::new(scene)?;
+        let receiver = Receiver::start(scene)?;
+        let shop = setting.sidecar("shop")?.with_app(receiver.port);
+        let _shop_process = shop.start()?;
+        let source = setting.sidecar("source")?;
+        let _source_process = source.start()?;
+        publish(&source, 0..BATCH)?;
+        let numbers_of = |kill| kill * COUNT / KILLS..(kill + 1) * COUNT / KILLS;
+        for kill in 0..KILLS {
+            if let Some(broker) = setting.running_broker.take() {
+                broker.kill()?;
+            }
+            // By then the pauses between attempts to connect differ.
+            let target = ("POST", "/v1.0/publish/pubsub/others");
+            assert!(source.ask_json(target, &json!(0))?.status >= 500);
+            thread::scope(|scope| {
+                let publishing = scope.spawn(|| publish(&source, numbers_of(kill)));
+                setting.restart_broker()?;
+                let published = publishing.join();
+                published.map_err(|_| anyhow::anyhow!("the publisher panics"))?
+            })?;
+            clock::until("all that was published since", PATIENCE * 3, || {
+                let numbers = receiver.numbers();
+                let have_come = numbers_of(kill).all(|number| numbers.contains(&number));
+                Ok(have_come.then_some(()))
+            })?;
+        }
+        Ok(())
     })
 }
