@@ -2,12 +2,16 @@
 //! `x-component-instance` of each call.
 //!
 //! An Init makes an instance, and replaces the one that was there: the old one is closed first, so
-//! that it does not fight the new one for its client ID. There is no call that ends an instance, so
-//! it also goes when its sidecar has gone: no connection has used it for a while.
+//! that it does not fight the new one for its client ID. There is no call that ends an instance.
+//! One that no connection has used for a while is closed, and made again when it is called: a
+//! sidecar closes a connection that it has not used for half an hour, and never repeats Init.
 //!
 //! Sidecars of several applications may share this process and have a resource of the same name.
-//! Each has a connection of its own, and so an instance of its own: an Init replaces what was made
-//! over the same connection, over one that is gone, or with the same identity.
+//! Each is a process with connections of its own, and has an instance of its own: an Init replaces
+//! what was made over the same connection, by the same process or one that is gone, or with the
+//! same identity.
+
+mod slot;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -22,6 +26,8 @@ use crate::logging;
 use crate::metadata::Properties;
 use crate::peer::Peer;
 use crate::remembered::Remembered;
+
+use slot::{Current, Open, Slot};
 
 /// A kind of component.
 pub trait Component: Send + Sync + Sized + 'static {
@@ -92,25 +98,6 @@ pub struct Instances<C> {
     context: Context,
     remembered: Option<Remembered>,
     grace: Duration,
-}
-
-/// The instances of one name. Sidecars of different applications, each with a connection of its
-/// own, may have a resource of the same name and share this process.
-#[derive(Debug)]
-struct Slot<C> {
-    /// Held while an instance is made or closed.
-    changing: tokio::sync::Mutex<()>,
-    /// The one that was used last is the last.
-    current: Mutex<Vec<Current<C>>>,
-}
-
-#[derive(Debug)]
-struct Current<C> {
-    instance: Arc<C>,
-    identity: Option<String>,
-    _claim: Option<Claim>,
-    peers: Vec<Peer>,
-    unused_since: Option<Instant>,
 }
 
 /// The metadata that names the instance.
@@ -194,19 +181,20 @@ impl<C: Component> Instances<C> {
     ) -> Result<Arc<C>, Status> {
         let name = InstanceName::of(request)?;
         let peer = peer(request);
-        if let Some(remembered) = &self.remembered {
-            remembered.keep(&name, flavour, &properties);
-        }
         let slot = self.slot(&name);
         let changing = slot.changing.lock().await;
         let init = Init {
-            name,
+            name: name.clone(),
             flavour,
-            properties: Properties::new(properties),
+            properties: Properties::new(properties.clone()),
         };
         self.close_replaced(&slot, &init, &peer).await;
-        let instance = self.open(&slot, init, peer).await;
+        let peers = (peer.clone(), peer.clone());
+        let instance = self.open(&slot, init, peers).await;
         drop(changing);
+        if let (Some(remembered), Ok(_)) = (&self.remembered, &instance) {
+            remembered.keep((&name, peer.process()), flavour, &properties);
+        }
         instance
     }
 
@@ -218,31 +206,61 @@ impl<C: Component> Instances<C> {
     pub async fn find<R>(&self, request: &Request<R>) -> Result<Arc<C>, Status> {
         let name = InstanceName::of(request)?;
         let peer = peer(request);
-        let found = self.slots().get(&name).map(Arc::clone);
-        if let Some(instance) = found.as_ref().and_then(|slot| slot.touch(&peer)) {
+        let slot = self.slots().get(&name).map(Arc::clone);
+        if let Some(instance) = slot.as_ref().and_then(|slot| slot.touch(&peer)) {
             return Ok(instance);
         }
-        let before = self.remembered.as_ref().and_then(|it| it.recall(&name));
+        let slot = self.slot(&name);
+        let changing = slot.changing.lock().await;
+        let instance = if let Some(instance) = slot.touch(&peer) {
+            Ok(instance)
+        } else if let Some(closed) = slot.take_closed(&peer) {
+            self.reopen(&slot, closed, peer).await
+        } else {
+            self.recall(&slot, name, peer).await
+        };
+        drop(changing);
+        instance
+    }
+
+    /// Makes an instance again that nobody had used.
+    async fn reopen(
+        &self,
+        slot: &Slot<C>,
+        closed: Current<C>,
+        peer: Peer,
+    ) -> Result<Arc<C>, Status> {
+        let peers = (closed.maker.clone(), peer);
+        let instance = self.open(slot, closed.init.clone(), peers).await;
+        if instance.is_err() {
+            // The next call tries once more.
+            slot.current().push(closed);
+        }
+        instance
+    }
+
+    /// Makes an instance that an earlier process had.
+    async fn recall(
+        &self,
+        slot: &Slot<C>,
+        name: InstanceName,
+        peer: Peer,
+    ) -> Result<Arc<C>, Status> {
+        let remembered = self.remembered.as_ref();
+        let before = remembered.and_then(|it| it.recall(&name, peer.process()));
         let Some((flavour, properties)) = before else {
             return Err(Status::failed_precondition(format!(
                 "component instance {name} is not initialised: the component was restarted after \
                  the sidecar; restart the sidecar too"
             )));
         };
-        let slot = self.slot(&name);
-        let changing = slot.changing.lock().await;
-        if let Some(instance) = slot.touch(&peer) {
-            return Ok(instance);
-        }
         tracing::info!(component = %name, kind = C::KIND, "instance is made as before");
         let init = Init {
             name,
             flavour,
             properties: Properties::new(properties),
         };
-        let instance = self.open(&slot, init, peer).await;
-        drop(changing);
-        instance
+        self.open(slot, init, (peer.clone(), peer)).await
     }
 
     /// All that there are.
@@ -250,9 +268,8 @@ impl<C: Component> Instances<C> {
     pub fn all(&self) -> Vec<(InstanceName, Arc<C>)> {
         let mut all = Vec::new();
         for (name, slot) in &*self.slots() {
-            let current = slot.current();
-            let instances = current.iter().map(|it| Arc::clone(&it.instance));
-            all.extend(instances.map(|instance| (name.clone(), instance)));
+            let instances = slot.open();
+            all.extend(instances.into_iter().map(|it| (name.clone(), it)));
         }
         all
     }
@@ -272,12 +289,13 @@ impl<C: Component> Instances<C> {
             .any(|slot| slot.current().iter().any(Current::is_used))
     }
 
-    /// Closes the instances that nobody has used for the time of grace.
+    /// Closes the instances that nobody has used for the time of grace. They are made again if
+    /// their sidecar calls.
     pub async fn close_unused(&self, now: Instant) {
         let slots = self.slots().clone();
         for (name, slot) in slots {
             let changing = slot.changing.lock().await;
-            for unused in slot.take(|it| it.unused_for(now).is_some_and(|it| it >= self.grace)) {
+            for unused in slot.take_unused(now, self.grace) {
                 unused.instance.close().await;
                 tracing::info!(component = %name, kind = C::KIND, "instance closed: not in use");
             }
@@ -290,12 +308,17 @@ impl<C: Component> Instances<C> {
         let slots: Vec<_> = self.slots().values().cloned().collect();
         for slot in slots {
             for current in slot.take(|_| true) {
-                current.instance.close().await;
+                current.close().await;
             }
         }
     }
 
-    async fn open(&self, slot: &Slot<C>, init: Init, peer: Peer) -> Result<Arc<C>, Status> {
+    async fn open(
+        &self,
+        slot: &Slot<C>,
+        init: Init,
+        peers: (Peer, Peer),
+    ) -> Result<Arc<C>, Status> {
         let name = init.name.clone();
         logging::explain_level(&init, C::KIND);
         let identity = C::identity(&init);
@@ -304,19 +327,15 @@ impl<C: Component> Instances<C> {
             None => None,
         };
         let began = Instant::now();
-        let opened = C::open(init, &self.context).await;
+        let opened = C::open(init.clone(), &self.context).await;
         let elapsed = began.elapsed();
         match opened {
             Ok(instance) => {
                 tracing::info!(component = %name, kind = C::KIND, ?elapsed, "instance is ready");
                 let instance = Arc::new(instance);
-                slot.current().push(Current {
-                    instance: Arc::clone(&instance),
-                    identity,
-                    _claim: claim,
-                    peers: vec![peer],
-                    unused_since: None,
-                });
+                let open = Open::new(Arc::clone(&instance), claim);
+                slot.current()
+                    .push(Current::new(init, identity, open, peers));
                 Ok(instance)
             }
             Err(status) => {
@@ -351,15 +370,14 @@ impl<C: Component> Instances<C> {
             .iter()
             .flat_map(|it| it.take(|it| is_same(it) && !it.is_used()))
         {
-            left.instance.close().await;
+            left.close().await;
         }
         let is_replaced = |it: &mut Current<C>| {
-            let is_own = it.peers.iter().any(|other| other.is(peer));
-            is_own || !it.is_used() || is_same(it)
+            let is_left = !it.is_used() && !it.is_for_another(peer);
+            it.is_connected(peer) || is_left || is_same(it)
         };
         for replaced in slot.take(is_replaced) {
-            let is_own = replaced.peers.iter().any(|other| other.is(peer));
-            if !is_own && replaced.is_used() {
+            if !replaced.is_connected(peer) && replaced.is_used() {
                 tracing::warn!(
                     component = %init.name,
                     kind = C::KIND,
@@ -367,69 +385,18 @@ impl<C: Component> Instances<C> {
                      its own, such as clientId \"{{podName}}\" or \"{{uuid}}\""
                 );
             }
-            replaced.instance.close().await;
+            replaced.close().await;
         }
     }
 
     fn slot(&self, name: &InstanceName) -> Arc<Slot<C>> {
         let mut slots = self.slots();
-        let slot = slots.entry(name.clone()).or_insert_with(|| {
-            Arc::new(Slot {
-                changing: tokio::sync::Mutex::default(),
-                current: Mutex::default(),
-            })
-        });
+        let slot = slots.entry(name.clone()).or_default();
         Arc::clone(slot)
     }
 
     fn slots(&self) -> MutexGuard<'_, BTreeMap<InstanceName, Arc<Slot<C>>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<C: Component> Slot<C> {
-    fn current(&self) -> MutexGuard<'_, Vec<Current<C>>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes some out.
-    fn take(&self, which: impl FnMut(&mut Current<C>) -> bool) -> Vec<Current<C>> {
-        self.current().extract_if(.., which).collect()
-    }
-
-    /// The instance that a connection uses: its own; else one whose connections are gone, since a
-    /// sidecar makes a new connection without an Init; else the latest, for tools.
-    fn touch(&self, peer: &Peer) -> Option<Arc<C>> {
-        let mut all = self.current();
-        let own = |it: &Current<C>| it.peers.iter().any(|other| other.is(peer));
-        let left = |it: &Current<C>| !it.is_used();
-        let index = { all.iter().rposition(own) }
-            .or_else(|| all.iter().rposition(left))
-            .or_else(|| all.len().checked_sub(1))?;
-        let current = all.get_mut(index)?;
-        if !own(current) {
-            current.peers.retain(Peer::is_alive);
-            current.peers.push(peer.clone());
-        }
-        current.unused_since = None;
-        Some(Arc::clone(&current.instance))
-    }
-}
-
-impl<C: Component> Current<C> {
-    /// Whether a connection or stream uses it.
-    fn is_used(&self) -> bool {
-        self.peers.iter().any(Peer::is_alive) || self.instance.is_in_use()
-    }
-
-    /// How long nobody has used it; `None` while somebody does.
-    fn unused_for(&mut self, now: Instant) -> Option<Duration> {
-        if self.is_used() {
-            self.unused_since = None;
-            return None;
-        }
-        let since = *self.unused_since.get_or_insert(now);
-        Some(now.saturating_duration_since(since))
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
+use rustix::process::{Pid, test_kill_process};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tonic::transport::server::Connected;
@@ -14,26 +15,39 @@ use tonic::transport::server::Connected;
 pub struct Connection {
     stream: UnixStream,
     alive: Arc<()>,
+    process: Option<Pid>,
 }
 
 /// Who is at the other end of a call: in the extensions of each request.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
     alive: Weak<()>,
+    process: Option<Pid>,
 }
 
 impl Connection {
     /// Watches over a connection.
     #[must_use]
     pub fn new(stream: UnixStream) -> Self {
+        // One in another container has no number here: 0.
+        let credentials = stream.peer_cred().ok();
+        let number = credentials.and_then(|it| it.pid());
         Self {
             stream,
             alive: Arc::new(()),
+            process: number.and_then(Pid::from_raw),
         }
     }
 }
 
 impl Peer {
+    /// That of a connection which lives as long as `alive`.
+    #[cfg(test)]
+    pub(crate) fn of(process: Option<Pid>, alive: &Arc<()>) -> Self {
+        let alive = Arc::downgrade(alive);
+        Self { alive, process }
+    }
+
     /// Whether the connection is still there.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -45,6 +59,31 @@ impl Peer {
     pub fn is(&self, other: &Self) -> bool {
         self.alive.ptr_eq(&other.alive)
     }
+
+    /// The process that made the connection, if it can be seen from here.
+    #[must_use]
+    pub fn process(&self) -> Option<Pid> {
+        self.process
+    }
+
+    /// Whether both are connections of the same process, as far as that can be seen.
+    #[must_use]
+    pub fn is_process_of(&self, other: &Self) -> bool {
+        self.process.is_some() && self.process == other.process
+    }
+
+    /// Whether the process that made the connection is still there; `None` if it cannot be seen.
+    #[must_use]
+    pub fn process_lives(&self) -> Option<bool> {
+        self.process.map(lives)
+    }
+}
+
+/// Whether there is a process of this number.
+#[must_use]
+pub fn lives(process: Pid) -> bool {
+    // One of another user is there as well.
+    test_kill_process(process) != Err(rustix::io::Errno::SRCH)
 }
 
 impl Connected for Connection {
@@ -53,6 +92,7 @@ impl Connected for Connection {
     fn connect_info(&self) -> Peer {
         Peer {
             alive: Arc::downgrade(&self.alive),
+            process: self.process,
         }
     }
 }

@@ -9,9 +9,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::process::Pid;
 use serde_json::{Map, Value};
 
 use crate::instances::{Flavour, InstanceName};
+use crate::peer::lives;
 
 /// The files of one kind of component.
 #[derive(Debug)]
@@ -28,11 +30,12 @@ impl Remembered {
     /// Writes a file. If that fails, the instance works all the same.
     pub(crate) fn keep(
         &self,
-        name: &InstanceName,
+        (name, maker): (&InstanceName, Option<Pid>),
         flavour: Flavour,
         properties: &HashMap<String, String>,
     ) {
-        let path = self.path(name, consumer(properties));
+        self.forget_ended(name);
+        let path = self.path(name, consumer(properties), maker);
         if let Err(error) = self.write(&path, flavour, properties) {
             tracing::warn!(
                 %error,
@@ -44,26 +47,54 @@ impl Remembered {
     }
 
     /// Reads the file of a name, if it makes sense. Of several, for applications that have a
-    /// resource of the same name, nobody can tell which one calls.
-    pub(crate) fn recall(&self, name: &InstanceName) -> Option<(Flavour, HashMap<String, String>)> {
-        let prefix = self.prefix(name);
-        let is_of_name = |path: &PathBuf| {
-            let file = path.file_name().and_then(|file| file.to_str());
-            file.is_some_and(|file| file.starts_with(&prefix) && file.ends_with(".json"))
+    /// resource of the same name, the one whose process calls.
+    pub(crate) fn recall(
+        &self,
+        name: &InstanceName,
+        caller: Option<Pid>,
+    ) -> Option<(Flavour, HashMap<String, String>)> {
+        let all = self.paths(name);
+        let is_own = |path: &&PathBuf| caller.is_some() && maker(path) == caller;
+        let own: Vec<_> = all.iter().filter(is_own).collect();
+        let path = match (&*own, &*all) {
+            ([path], _) => path,
+            ([], [path]) => path,
+            ([], []) => return None,
+            _ => {
+                tracing::warn!(component = %name, "several applications have this component");
+                return None;
+            }
         };
-        let entries = fs::read_dir(&self.folder).ok()?.flatten();
-        let mut paths = entries.map(|entry| entry.path()).filter(is_of_name);
-        let path = paths.next()?;
-        if paths.next().is_some() {
-            tracing::warn!(component = %name, "several applications have this component");
-            return None;
-        }
-        let bytes = fs::read(&path).ok()?;
+        let bytes = fs::read(path).ok()?;
         let read = parse(&bytes);
         if read.is_none() {
             tracing::warn!(path = %path.display(), "what was remembered cannot be read");
         }
         read
+    }
+
+    /// Removes the files of processes that have ended: they never call again.
+    fn forget_ended(&self, name: &InstanceName) {
+        for path in self.paths(name) {
+            if maker(&path).is_some_and(|maker| !lives(maker)) {
+                // Who comes after this process may try again.
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    /// The files of a name.
+    fn paths(&self, name: &InstanceName) -> Vec<PathBuf> {
+        let prefix = self.prefix(name);
+        let is_of_name = |path: &PathBuf| {
+            let file = path.file_name().and_then(|file| file.to_str());
+            file.is_some_and(|file| file.starts_with(&prefix) && file.ends_with(".json"))
+        };
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.path())
+            .filter(is_of_name)
+            .collect()
     }
 
     fn write(
@@ -104,9 +135,10 @@ impl Remembered {
         file.sync_all()
     }
 
-    fn path(&self, name: &InstanceName, consumer: &str) -> PathBuf {
-        let file = format!("{}{}.json", self.prefix(name), plain(consumer));
-        self.folder.join(file)
+    fn path(&self, name: &InstanceName, consumer: &str, maker: Option<Pid>) -> PathBuf {
+        let (prefix, consumer) = (self.prefix(name), plain(consumer));
+        let maker = maker.map_or(String::new(), |it| format!("+{}", it.as_raw_nonzero()));
+        self.folder.join(format!("{prefix}{consumer}{maker}.json"))
     }
 
     fn prefix(&self, name: &InstanceName) -> String {
@@ -119,6 +151,12 @@ fn consumer(properties: &HashMap<String, String>) -> &str {
     let mut all = properties.iter();
     let found = all.find(|(name, _)| name.eq_ignore_ascii_case("consumerID"));
     found.map_or("", |(_, value)| value)
+}
+
+/// The process whose Init a file holds, if it was known.
+fn maker(path: &Path) -> Option<Pid> {
+    let (_, number) = path.file_stem()?.to_str()?.rsplit_once('+')?;
+    Pid::from_raw(number.parse().ok()?)
 }
 
 /// Names of resources are DNS names; what else there may be is written out in hexadecimal.
@@ -159,25 +197,48 @@ mod tests {
 
     use super::*;
 
+    fn properties(consumer: &str) -> HashMap<String, String> {
+        let pairs = [("password", "s3cret"), ("ConsumerID", consumer)];
+        HashMap::from(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
+    }
+
     #[test]
     fn what_is_kept_comes_back_and_only_the_owner_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let remembered = Remembered::new(folder.path().join("kept"), "pubsub");
         let name = InstanceName::new("orders/../x");
-        assert_eq!(remembered.recall(&name), None);
-        let properties = |consumer: &str| {
-            let pairs = [("password", "s3cret"), ("ConsumerID", consumer)];
-            HashMap::from(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
-        };
-        remembered.keep(&name, Flavour::AzureFirst, &properties("a"));
+        assert_eq!(remembered.recall(&name, None), None);
+        remembered.keep((&name, None), Flavour::AzureFirst, &properties("a"));
         let kept = (Flavour::AzureFirst, properties("a"));
-        assert_eq!(remembered.recall(&name), Some(kept));
-        let path = remembered.path(&name, "a");
+        assert_eq!(remembered.recall(&name, None), Some(kept));
+        let path = remembered.path(&name, "a", None);
         assert_eq!(path.parent(), Some(&*folder.path().join("kept")));
         let mode = fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         // Another application with a resource of this name.
-        remembered.keep(&name, Flavour::AzureFirst, &properties("b"));
-        assert_eq!(remembered.recall(&name), None);
+        remembered.keep((&name, None), Flavour::AzureFirst, &properties("b"));
+        assert_eq!(remembered.recall(&name, None), None);
+    }
+
+    #[test]
+    fn applications_that_share_a_name_are_told_apart_by_their_processes() {
+        let folder = tempfile::tempdir().unwrap();
+        let remembered = Remembered::new(folder.path().to_owned(), "state");
+        let name = InstanceName::new("st");
+        let own = Some(rustix::process::getpid());
+        let parent = rustix::process::getppid();
+        let ended = Pid::from_raw(i32::MAX);
+        for (maker, user) in [(ended, "ended"), (own, "own"), (parent, "parent")] {
+            let properties = HashMap::from([("username".to_owned(), user.to_owned())]);
+            remembered.keep((&name, maker), Flavour::Catena, &properties);
+        }
+        let user = |caller| {
+            let (_, properties) = remembered.recall(&name, caller)?;
+            properties.get("username").cloned()
+        };
+        assert_eq!(user(own).as_deref(), Some("own"));
+        assert_eq!(user(parent).as_deref(), Some("parent"));
+        assert_eq!(user(None), None, "it may be either");
+        assert_eq!(remembered.paths(&name).len(), 2, "one has ended");
     }
 }

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::{Channel, Endpoint};
@@ -22,6 +23,9 @@ use crate::store::{Header, Store};
 
 /// Numbers of partitions that tests run with: all keys meet, and hardly any do.
 pub(crate) const PARTITIONS: [&str; 2] = ["1", "8"];
+
+/// How long an instance stays that nobody uses.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// All ends when this is dropped.
 pub(crate) struct Fixture {
@@ -33,6 +37,7 @@ pub(crate) struct Fixture {
 /// The components on a socket.
 pub(crate) struct Process {
     path: PathBuf,
+    components: Components,
     _folder: TempDir,
     _server: JoinSet<()>,
 }
@@ -44,23 +49,22 @@ impl Process {
         let path = folder.path().join("catena.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let context = Context::default();
-        let grace = Duration::from_secs(60);
         let components = Components {
-            pubsub: Arc::new(Instances::new(context.clone(), grace)),
-            state: Arc::new(Instances::new(context, grace)),
+            pubsub: Arc::new(Instances::new(context.clone(), GRACE)),
+            state: Arc::new(Instances::new(context, GRACE)),
         };
+        let served = server::services(&components, Kinds::ALL, flavour);
+        let serving = components.clone();
         let mut server = JoinSet::new();
         server.spawn(async move {
-            let served = server::services(&components, Kinds::ALL, flavour);
             let incoming = UnixListenerStream::new(listener);
             let incoming = incoming.map(|stream| stream.map(Connection::new));
             let stop = std::future::pending();
-            server::run(served, &components, incoming, stop)
-                .await
-                .unwrap();
+            server::run(served, &serving, incoming, stop).await.unwrap();
         });
         Self {
             path,
+            components,
             _folder: folder,
             _server: server,
         }
@@ -75,6 +79,21 @@ impl Process {
         });
         let endpoint = Endpoint::from_static("http://localhost");
         endpoint.connect_with_connector(connector).await.unwrap()
+    }
+
+    /// Waits until nobody uses any state store, and closes them all.
+    pub(crate) async fn close_unused(&self) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let closed = tokio::time::timeout(Duration::from_secs(30), async {
+            while !self.components.state.all().is_empty() {
+                ticks.tick().await;
+                // That a connection has ended is seen one time, and has lasted the next.
+                self.components.state.close_unused(Instant::now()).await;
+                let later = Instant::now() + GRACE;
+                self.components.state.close_unused(later).await;
+            }
+        });
+        closed.await.unwrap();
     }
 
     /// A store that Init is still to make.

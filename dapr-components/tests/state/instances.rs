@@ -149,3 +149,28 @@ async fn metadata_that_makes_no_sense_is_told_by_name() {
     let none: HashMap<String, String> = HashMap::new();
     drop(store.init(none).await);
 }
+
+/// A sidecar closes a connection over which nothing was asked for half an hour, and does not repeat
+/// Init over the next one.
+#[tokio::test]
+async fn a_store_that_was_not_used_for_long_is_there_when_it_is_asked() {
+    let Fixture {
+        broker,
+        process,
+        store,
+    } = Fixture::start().await;
+    store.set(set("k", "1")).await.unwrap();
+    drop(store);
+    process.close_unused().await;
+    let store = process.store(Header::Name("statestore")).await;
+    assert_eq!(store.value("k").await.unwrap(), b"1");
+    // A broker that is away just then is no reason to forget the store.
+    drop(store);
+    process.close_unused().await;
+    let address = broker.address();
+    drop(broker);
+    let store = process.store(Header::Name("statestore")).await;
+    assert!(store.get(get("k")).await.is_err());
+    let _broker = Broker::builder().at(address).start().unwrap();
+    store.set(set("k", "2")).await.unwrap();
+}
