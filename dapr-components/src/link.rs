@@ -172,13 +172,16 @@ fn unreachable_hint(why: &str, is_secure: bool) -> &'static str {
         "nobody listens there: check host and port, and whether the broker runs"
     } else if has(&["corrupt message", "invalidcontenttype"]) {
         "the broker does not speak TLS at this port: try `useTls: false`, or another port"
+    } else if has(&["certificaterequired"]) {
+        "the broker wants a certificate of its clients: set `clientCert` and `clientKey`"
     } else if has(&["unknownissuer", "unknown issuer", "badsignature"]) {
         "the certificate of the broker is signed by nobody who is trusted: check `caCert` or \
          `caFile`"
     } else if has(&["deserialization"]) && !is_secure {
         "what answers there does not speak plain MQTT: it may want TLS, `useTls: true`"
     } else if has(&["certificate", "tls", "handshake"]) {
-        "TLS fails: check `caCert` or `caFile`, and the name of the host"
+        "TLS fails: check `caCert` or `caFile`, the name of the host, and whether the broker \
+         speaks it at this port (else `useTls: false`, or mqtt:// in `url`)"
     } else if has(&["time"]) {
         "the broker did not answer in time: check host and port"
     } else if !is_secure && has(&["closed", "reset", "eof"]) {

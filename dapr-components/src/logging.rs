@@ -19,8 +19,7 @@ pub const VARIABLES: [&str; 3] = ["pubSubLogLevel", "stateStoreLogLevel", "defau
 ///
 /// A filter that makes no sense, or a second log.
 pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = level(filter).unwrap_or(filter);
-    let filter = EnvFilter::try_new(filter)?;
+    let filter = EnvFilter::try_new(directives(filter)?)?;
     let registry = tracing_subscriber::registry().with(filter);
     // A log that cannot be written, such as to a full disk, is nothing to end for; and to say so
     // there would fail as well.
@@ -33,6 +32,24 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
         LogFormat::Json => registry.with(lines.json()).try_init()?,
     }
     Ok(())
+}
+
+/// What a filter says, in the words of the log.
+///
+/// # Errors
+///
+/// A word that is no level: it would name a part of the program that there is not, and silence the
+/// rest.
+fn directives(filter: &str) -> anyhow::Result<String> {
+    let read = |directive: &str| match (level(directive), directive.contains(['=', '['])) {
+        (Some(level), _) => Ok(level.to_owned()),
+        (None, true) => Ok(directive.to_owned()),
+        (None, false) => Err(anyhow::anyhow!(
+            "log `{directive}`: expected trace, debug, info, warn, error, off, or PART=LEVEL"
+        )),
+    };
+    let all: Result<Vec<_>, _> = filter.split(',').map(read).collect();
+    Ok(all?.join(","))
 }
 
 /// Says so if a component wants another level than there is: the log is that of the process, and
@@ -67,5 +84,25 @@ pub fn level(word: &str) -> Option<&'static str> {
         "error" | "err" | "critical" | "fatal" | "panic" => Some("error"),
         "off" | "none" => Some("off"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_levels_in_anybodys_words_and_parts_with_levels() {
+        for (filter, expected) in [
+            ("Information", "info"),
+            ("warning,catena_sdk=debug", "warn,catena_sdk=debug"),
+            ("off", "off"),
+        ] {
+            assert_eq!(directives(filter).unwrap(), expected);
+        }
+        for filter in ["chatty", "info,chatty", ""] {
+            let error = directives(filter).unwrap_err().to_string();
+            assert!(error.contains("expected trace"), "{error}");
+        }
     }
 }

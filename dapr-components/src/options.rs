@@ -204,7 +204,8 @@ impl FromStr for SocketName {
             "state" => (false, true),
             _ => return Err(format!("`{kind}`: expected pubsub or state after the =")),
         };
-        if file.is_empty() || file.contains('/') || !file.contains('.') {
+        let name = file.rsplit_once('.').map_or("", |(name, _)| name);
+        if name.is_empty() || file.contains('/') {
             let why = "expected the name of a file with an extension, such as catena.sock";
             return Err(why.to_owned());
         }

@@ -27,7 +27,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// end.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Serves until SIGTERM or SIGINT, then lets what is under way end, and removes the sockets.
+/// Serves until SIGTERM, SIGINT, SIGQUIT or, with the end of its terminal, SIGHUP; then lets what
+/// is under way end, and removes the sockets: a sidecar waits for ever at one that is left behind.
 ///
 /// # Errors
 ///
@@ -35,10 +36,14 @@ const QUIET: Duration = Duration::from_secs(2);
 pub async fn run(options: &Run, folder: &Path) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut quit = signal(SignalKind::quit())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
+            _ = hang_up.recv() => {}
         }
     };
     serve(options, folder, stop).await

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -85,6 +86,13 @@ impl Message {
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.expires_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// What is left of its Message Expiry Interval.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        let at = self.expires_at?;
+        Some(at.saturating_duration_since(Instant::now()))
     }
 
     /// Tells the broker that this message has been taken care of. Needed for subscriptions that

@@ -135,10 +135,10 @@ impl Connection {
 
 impl Endpoint {
     fn read(properties: &Properties, flavour: Flavour) -> Result<Self, Invalid> {
-        let tls = properties.field(&["tlsEnabled", "useTls", "tls"])?;
-        let wants_tls = tls.map(Field::boolean).transpose()?;
-        let port = properties.field(&["tcpPort", "port"])?;
-        let port_number = port.map(|field| field.integer(1..=65_535)).transpose()?;
+        let spellings = ["tlsEnabled", "useTls", "tls"];
+        let (tls, wants_tls) = properties.agreed(&spellings, Field::boolean)?;
+        let number = |field: Field<'_>| field.integer(1..=65_535);
+        let (port, port_number) = properties.agreed(&["tcpPort", "port"], number)?;
         let port_number = port_number.and_then(|number| u16::try_from(number).ok());
         let url = properties.field(&["url"])?;
         let hostname = properties.field(&["hostname"])?;
@@ -305,11 +305,11 @@ fn address_of(text: &str) -> Option<(String, Option<u16>)> {
             None => (text, None),
         },
     };
-    if host.is_empty() {
+    if host.is_empty() || host.contains(char::is_whitespace) || port == Some("0") {
         return None;
     }
     let port = port.map(str::parse).transpose().ok()?;
-    Some((host.to_owned(), port.filter(|port| *port > 0)))
+    Some((host.to_owned(), port))
 }
 
 impl Security {

@@ -9,8 +9,8 @@ use tonic::Status;
 /// Names and values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Properties {
-    /// By name in lower case: the name as it is spelt, and the value.
-    all: BTreeMap<String, (String, String)>,
+    /// By name in lower case: the names as they are spelt, and the values.
+    all: BTreeMap<String, Vec<(String, String)>>,
 }
 
 /// A value that is there.
@@ -36,20 +36,20 @@ impl Properties {
     /// From what Init brings.
     #[must_use]
     pub fn new(properties: HashMap<String, String>) -> Self {
-        // Names that differ in case only: the order is to be the same each time.
+        // The order is to be the same each time.
         let sorted: BTreeMap<_, _> = properties.into_iter().collect();
-        let pairs = sorted.into_iter();
-        Self {
-            all: pairs
-                .map(|(name, value)| (name.to_ascii_lowercase(), (name, value)))
-                .collect(),
+        let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, value) in sorted {
+            let spellings = all.entry(name.to_ascii_lowercase()).or_default();
+            spellings.push((name, value));
         }
+        Self { all }
     }
 
-    /// All names, in lower case, with their values.
+    /// All names, as they are spelt, with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let all = self.all.iter();
-        all.map(|(name, (_, value))| (&**name, &**value))
+        let all = self.all.values().flatten();
+        all.map(|(name, value)| (&**name, &**value))
     }
 
     /// The value under any of these names. One that is empty counts as absent.
@@ -58,21 +58,39 @@ impl Properties {
     ///
     /// Two names are there with different values.
     pub fn field(&self, names: &[&str]) -> Result<Option<Field<'_>>, Invalid> {
-        let found = names
-            .iter()
-            .filter_map(|name| self.all.get(&name.to_ascii_lowercase()));
+        let same = |field: Field<'_>| Ok(field.text.to_owned());
+        self.agreed(names, same).map(|(field, _)| field)
+    }
+
+    /// The first of these names that is there, and what it says, read by one of the functions of
+    /// [`Field`].
+    ///
+    /// # Errors
+    ///
+    /// As of [`read`](Self::read).
+    pub fn agreed<'a, T: PartialEq>(
+        &'a self,
+        names: &[&str],
+        read: impl Fn(Field<'a>) -> Result<T, Invalid>,
+    ) -> Result<(Option<Field<'a>>, Option<T>), Invalid> {
+        let found = { names.iter() }
+            .filter_map(|name| self.all.get(&name.to_ascii_lowercase()))
+            .flatten();
         let fields = found.map(|(name, value)| Field {
             name,
             text: value.trim(),
         });
         let mut fields = fields.filter(|field| !field.text.is_empty());
         let Some(first) = fields.next() else {
-            return Ok(None);
+            return Ok((None, None));
         };
-        match fields.find(|other| other.text != first.text) {
-            Some(other) => Err(first.conflicts(&other)),
-            None => Ok(Some(first)),
+        let said = read(first)?;
+        for other in fields {
+            if other.text != first.text && read(other)? != said {
+                return Err(first.conflicts(&other));
+            }
         }
+        Ok((Some(first), Some(said)))
     }
 
     /// As [`field`](Self::field), as text.
@@ -84,17 +102,18 @@ impl Properties {
         Ok(self.field(names)?.map(|field| field.text.to_owned()))
     }
 
-    /// As [`field`](Self::field), read by one of the functions of [`Field`].
+    /// As [`field`](Self::field), read by one of the functions of [`Field`]: values that are spelt
+    /// otherwise and mean the same are no different ones.
     ///
     /// # Errors
     ///
     /// Also those of the function.
-    pub fn read<'a, T>(
+    pub fn read<'a, T: PartialEq>(
         &'a self,
         names: &[&str],
-        read: impl FnOnce(Field<'a>) -> Result<T, Invalid>,
+        read: impl Fn(Field<'a>) -> Result<T, Invalid>,
     ) -> Result<Option<T>, Invalid> {
-        self.field(names)?.map(read).transpose()
+        self.agreed(names, read).map(|(_, said)| said)
     }
 }
 
@@ -174,8 +193,8 @@ impl Field<'_> {
         if let Ok(seconds) = self.text.parse() {
             return Ok(Duration::from_secs(seconds));
         }
-        go_duration(self.text)
-            .ok_or_else(|| self.invalid("seconds, or a time such as 90s or 1m30s"))
+        let read = go_duration(self.text).filter(|_| !self.text.starts_with('-'));
+        read.ok_or_else(|| self.invalid("seconds, or a time such as 90s or 1m30s"))
     }
 
     /// One of some words, without regard to case.
@@ -273,6 +292,16 @@ mod tests {
             text.contains("`tlsEnabled`") && text.contains("`useTls`"),
             "{text}"
         );
+        let given = properties(&[("qos", "1"), ("QoS", "0")]);
+        let text = given.text(&["qos"]).unwrap_err().to_string();
+        assert!(text.contains("`qos`") && text.contains("`QoS`"), "{text}");
+    }
+
+    #[test]
+    fn values_that_are_spelt_otherwise_and_mean_the_same_do_not_differ() {
+        let given = properties(&[("useTls", "no"), ("tlsEnabled", "false")]);
+        let read = given.read(&["tlsEnabled", "useTls"], Field::boolean);
+        assert_eq!(read, Ok(Some(false)));
     }
 
     #[test]
@@ -297,7 +326,7 @@ mod tests {
         check_duration("1m30s", Some(Duration::from_secs(90)));
         check_duration("1.5h", Some(Duration::from_secs(5400)));
         check_duration("250ms", Some(Duration::from_millis(250)));
-        check_duration("-5s", Some(Duration::ZERO));
+        check_duration("-5s", None);
         check_duration("-5", None);
         check_duration("5 s", None);
         check_duration("s", None);

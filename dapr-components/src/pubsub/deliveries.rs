@@ -4,10 +4,10 @@
 //! room. A message keeps its place until an application has taken it or it is given up:
 //!
 //! ```text
-//! take ──▶ ready ──▶ in flight at a stream ──▶ acknowledged, or given up
+//! take ──▶ ready ──▶ in flight at a stream ──▶ acknowledged
 //!            ▲ ▲            │      │
 //!            │ └─ stream ───┘      │ failed
-//!            └───── backoff ◀──────┘
+//!            └───── backoff ◀──────┘ ─────▶ given up
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -60,26 +60,19 @@ struct Stream {
     failed: VecDeque<(Instant, Number)>,
 }
 
-/// What follows from a failure.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict<M> {
-    /// The message comes again.
-    Again,
-    /// It has failed too often.
-    GivenUp(M),
-    /// The stream does not have it.
-    Unknown,
-}
-
 /// A sidecar that ends says of what it has in hand that it has failed. So failures right before the
-/// end of a stream are none.
+/// end of a stream are none, and a message is given up only when it is clear that it was none.
 const END_OF_STREAM: Duration = Duration::from_secs(1);
 
 impl Rules {
     /// Those of a subscription.
     pub(super) fn of(delivery: &Delivery) -> Self {
         Self {
-            in_flight_max: delivery.in_flight_max,
+            // One that is under way already could not be held back.
+            in_flight_max: match delivery.block_on_retry {
+                true => 1,
+                false => delivery.in_flight_max,
+            },
             redeliveries_max: match delivery.on_failure {
                 OnFailure::Redeliver => delivery.redeliveries_max,
                 OnFailure::Drop => 0,
@@ -175,49 +168,50 @@ impl<M> Deliveries<M> {
         is_there.then(|| self.remove(number))?
     }
 
-    /// An application has failed on a message.
-    pub(super) fn fail(
-        &mut self,
-        now: Instant,
-        stream: StreamNumber,
-        number: Number,
-    ) -> Verdict<M> {
+    /// An application has failed on a message. `false` if the stream does not have it.
+    pub(super) fn fail(&mut self, now: Instant, stream: StreamNumber, number: Number) -> bool {
         let Some(of_stream) = self.streams.get_mut(&stream) else {
-            return Verdict::Unknown;
+            return false;
         };
         if !of_stream.in_flight.remove(&number) {
-            return Verdict::Unknown;
+            return false;
         }
         let failures = self.messages.get_mut(&number).map_or(0, |held| {
             held.failures = held.failures.saturating_add(1);
             held.failures
         });
-        if failures > self.rules.redeliveries_max {
-            return self
-                .remove(number)
-                .map_or(Verdict::Unknown, Verdict::GivenUp);
-        }
         of_stream.failed.push_back((now, number));
         while { of_stream.failed.front() }
             .is_some_and(|(at, _)| now.saturating_duration_since(*at) > END_OF_STREAM)
         {
             of_stream.failed.pop_front();
         }
-        let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
-        let pause = self.rules.backoff_min.saturating_mul(doubled);
-        self.waiting
-            .insert((now + pause.min(self.rules.backoff_max), number));
-        Verdict::Again
+        let pause = if failures > self.rules.redeliveries_max {
+            END_OF_STREAM
+        } else {
+            let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+            let pause = self.rules.backoff_min.saturating_mul(doubled);
+            pause.min(self.rules.backoff_max)
+        };
+        self.waiting.insert((now + pause, number));
+        true
     }
 
-    /// Makes ready what has waited long enough.
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    /// Makes ready what has waited long enough, and takes out what has failed too often.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<M> {
+        let mut given_up = Vec::new();
         while let Some((at, number)) = self.waiting.first().copied()
             && at <= now
         {
             self.waiting.pop_first();
-            self.ready.insert(number);
+            let failures = self.messages.get(&number).map_or(0, |held| held.failures);
+            if failures > self.rules.redeliveries_max {
+                given_up.extend(self.remove(number));
+            } else {
+                self.ready.insert(number);
+            }
         }
+        given_up
     }
 
     /// When the next message has waited long enough.

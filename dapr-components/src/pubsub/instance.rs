@@ -10,7 +10,7 @@ use catena_dapr_proto::v1::{BulkPublishRequest, BulkPublishResponseFailedEntry};
 use catena_sdk::{Error, Pending, Publish};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::context::{Context, Owner};
 use crate::instances::{Component, Init};
@@ -204,11 +204,17 @@ impl Instance {
         published
     }
 
-    /// Publishes all entries one behind the other, and tells which have failed.
+    /// Publishes all entries one behind the other, and tells which make no sense.
+    ///
+    /// # Errors
+    ///
+    /// What an entry failed with that makes sense, or all of them: a sidecar takes an answer for a
+    /// success, whatever it says of single entries, and what failed would be lost. So all may come
+    /// again.
     pub(super) async fn bulk_publish(
         &self,
         request: BulkPublishRequest,
-    ) -> Vec<BulkPublishResponseFailedEntry> {
+    ) -> Result<Vec<BulkPublishResponseFailedEntry>, Status> {
         let deadline = Instant::now() + self.settings.publish_within;
         // Each entry says by itself if there is no connection.
         let connected = self.wait_for_connection().await;
@@ -227,6 +233,7 @@ impl Instance {
             under_way.push((entry.entry_id, handed_in.await));
         }
         let mut failed = Vec::new();
+        let (all, mut cause) = (under_way.len(), None);
         for (entry_id, pending) in under_way {
             let published = match pending {
                 Ok(pending) => self.acknowledged(pending, deadline).await,
@@ -236,9 +243,25 @@ impl Instance {
             if let Err(status) = published {
                 let error = status.message().to_owned();
                 failed.push(BulkPublishResponseFailedEntry { entry_id, error });
+                if status.code() != Code::InvalidArgument {
+                    cause.get_or_insert(status);
+                } else if failed.len() == all {
+                    cause = cause.or(Some(status));
+                }
             }
         }
-        failed
+        let Some(cause) = cause else {
+            for BulkPublishResponseFailedEntry { entry_id, error } in &failed {
+                tracing::warn!(entry = entry_id, error, "an entry makes no sense");
+            }
+            return Ok(failed);
+        };
+        let text = format!(
+            "{} of {all} entries failed: {}",
+            failed.len(),
+            cause.message()
+        );
+        Err(Status::new(cause.code(), text))
     }
 
     /// Says that a stream is being opened: what is published from now on waits for it.

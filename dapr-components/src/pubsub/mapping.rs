@@ -111,17 +111,30 @@ pub(super) fn publish(
         publish = publish.correlation_data(data);
     }
     for (name, value) in metadata.iter() {
-        let of_user = name.strip_prefix(USER);
-        let is_listed = |listed: &String| listed.eq_ignore_ascii_case(name);
-        let is_plain = TRACE.contains(&name) || settings.user_properties.iter().any(is_listed);
-        if let Some(name) = of_user.or_else(|| is_plain.then_some(name)) {
+        if let Some(name) = user_property(settings, name) {
             publish = publish.user_property(name, value);
         }
     }
     Ok(publish)
 }
 
-fn check_topic(topic: &str) -> Result<(), Invalid> {
+/// The name of the user property that metadata become, if any.
+fn user_property<'a>(settings: &Settings, name: &'a str) -> Option<&'a str> {
+    if let Some((prefix, own)) = name.split_at_checked(USER.len())
+        && prefix.eq_ignore_ascii_case(USER)
+    {
+        return Some(own);
+    }
+    if let Some(trace) = TRACE.iter().find(|it| it.eq_ignore_ascii_case(name)) {
+        return Some(trace);
+    }
+    let is_listed = |listed: &String| listed.eq_ignore_ascii_case(name);
+    { settings.user_properties.iter() }
+        .any(is_listed)
+        .then_some(name)
+}
+
+pub(super) fn check_topic(topic: &str) -> Result<(), Invalid> {
     let field = Field {
         name: "topic",
         text: topic,
@@ -171,6 +184,7 @@ pub(super) fn response(message: &Message, is_raw: bool) -> PullMessagesResponse 
         qos: message.qos(),
         is_retained: message.is_retained(),
         is_duplicate: message.is_duplicate(),
+        expires_in: message.expires_in(),
     };
     let payload = message.payload().clone();
     of_parts(
@@ -188,6 +202,7 @@ struct Flags {
     qos: Qos,
     is_retained: bool,
     is_duplicate: bool,
+    expires_in: Option<Duration>,
 }
 
 fn of_parts(
@@ -208,8 +223,10 @@ fn of_parts(
     put("retained", flags.is_retained.to_string());
     put("dup", flags.is_duplicate.to_string());
     put("mqttTopic", visible(topic));
-    if let Some(expiry) = properties.expiry {
-        put("expiryInterval", expiry.as_secs().to_string());
+    if let Some(left) = flags.expires_in {
+        // As it travels: a part of a second counts as one.
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        put("expiryInterval", seconds.to_string());
     }
     if properties.is_text {
         put("payloadFormat", "1".to_owned());
@@ -226,7 +243,7 @@ fn of_parts(
         let Some(name) = header_name(name) else {
             continue;
         };
-        if is_binary_event {
+        if is_binary_event && attribute(&name).is_none() {
             put(&format!("ce_{name}"), visible(value));
         }
         put(&name, visible(value));
@@ -256,8 +273,19 @@ fn of_parts(
 /// user properties.
 fn is_binary_event(content_type: &str, properties: &MqttProperties) -> bool {
     let structured = content_type.starts_with("application/cloudevents");
-    let has = |name: &&str| properties.user(name).is_some();
+    let has = |name: &&str| {
+        let spelt = |given: &str| given.eq_ignore_ascii_case(name);
+        let prefixed = |given: &str| attribute(given).is_some_and(spelt);
+        let mut user = properties.user.iter();
+        user.any(|(given, _)| spelt(given) || prefixed(given))
+    };
     !structured && REQUIRED_ATTRIBUTES.iter().all(has)
+}
+
+/// The attribute of an event that a name stands for which has the prefix of Dapr already.
+fn attribute(name: &str) -> Option<&str> {
+    let (prefix, attribute) = name.split_at_checked(3)?;
+    prefix.eq_ignore_ascii_case("ce_").then_some(attribute)
 }
 
 /// A user property's name as the name of metadata; none if it cannot be one.

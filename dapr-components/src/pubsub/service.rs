@@ -86,7 +86,7 @@ impl PubSub for Service {
         request: Request<wire::BulkPublishRequest>,
     ) -> Result<Response<wire::BulkPublishResponse>, Status> {
         let instance = self.instances.find(&request).await?;
-        let failed_entries = instance.bulk_publish(request.into_inner()).await;
+        let failed_entries = instance.bulk_publish(request.into_inner()).await?;
         Ok(Response::new(wire::BulkPublishResponse { failed_entries }))
     }
 

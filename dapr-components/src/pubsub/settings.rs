@@ -155,7 +155,7 @@ impl Settings {
 }
 
 impl Delivery {
-    fn base(qos: Qos, clean_session: bool) -> Self {
+    pub(super) fn base(qos: Qos, clean_session: bool) -> Self {
         Self {
             qos,
             retained: RetainHandling::Always,
@@ -211,8 +211,8 @@ impl Delivery {
         })?;
         let backoff_min = time("redeliveryBackoff", self.backoff_min)?;
         let letters = properties.read(&["deadLetterTopic"], |field| {
-            match field.text.contains(['+', '#']) {
-                true => Err(field.invalid("a topic without wildcards")),
+            match field.text.contains(['+', '#']) || field.text.starts_with("$share/") {
+                true => Err(field.invalid("a topic without wildcards, to publish to")),
                 false => Ok(field.text.to_owned()),
             }
         })?;

@@ -18,7 +18,7 @@ use tonic::Status;
 use crate::context::Context;
 use crate::status;
 
-use super::deliveries::{Deliveries, Number, Rules, StreamNumber, Verdict};
+use super::deliveries::{Deliveries, Number, Rules, StreamNumber};
 use super::mapping;
 use super::opening::Opening;
 use super::settings::{Delivery, TopicName};
@@ -243,16 +243,12 @@ impl Topic {
     }
 
     fn handle_failure(&mut self, stream: StreamNumber, number: Number, error: &str) {
-        let verdict = self.deliveries.fail(Instant::now(), stream, number);
-        if verdict_is_unknown(&verdict) {
+        if !self.deliveries.fail(Instant::now(), stream, number) {
             tracing::debug!(number, "answer to a message that the stream has not");
             return;
         }
         self.shared.context.metrics.failed.add();
         tracing::debug!(number, error, "application failed on a message");
-        if let Verdict::GivenUp(held) = verdict {
-            self.give_up(held, &self.shared.context.metrics.dropped_failed, error);
-        }
     }
 
     /// Publishes a message to the dead-letter topic if there is one, and acknowledges it.
@@ -316,7 +312,10 @@ impl Topic {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.deliveries.handle_timeout(now);
+        for held in self.deliveries.handle_timeout(now) {
+            let dropped = &self.shared.context.metrics.dropped_failed;
+            self.give_up(held, dropped, "the application failed on it too often");
+        }
         if self.subscribe_at.is_some_and(|at| at <= now) {
             self.subscribe_at = None;
             if self.deliveries.has_streams() && self.messages.is_none() {
@@ -445,10 +444,6 @@ impl Opened {
         }
         response
     }
-}
-
-fn verdict_is_unknown(verdict: &Verdict<Held>) -> bool {
-    matches!(verdict, Verdict::Unknown)
 }
 
 /// Publishes a message to a dead-letter topic, for as long as it takes, and acknowledges it then.

@@ -119,3 +119,30 @@ async fn a_bulk_tells_which_entries_failed() {
         assert_eq!(&**message.payload(), number.to_string().as_bytes());
     }
 }
+
+/// A sidecar takes an answer for a success: what was not published would be lost.
+#[tokio::test]
+async fn a_bulk_fails_as_a_whole_when_the_broker_is_away() {
+    let broker = Broker::start().unwrap();
+    let component = Component::start().await;
+    let sidecar = component.sidecar("pubsub").await;
+    let settings = [("url", &*broker.url()), ("publishTimeout", "1s")];
+    sidecar.init(&settings).await.unwrap();
+    let entry = |(id, qos): (&str, &str)| BulkMessageEntry {
+        entry_id: id.to_owned(),
+        event: "x".into(),
+        content_type: String::new(),
+        metadata: map(&[("qos", qos)]),
+    };
+    let entries = |all: &[(&str, &str)]| all.iter().copied().map(entry).collect();
+    let senseless = entries(&[("1", "9"), ("2", "9")]);
+    let status = sidecar.bulk_publish("bulk", senseless).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    drop(broker);
+    let mixed = entries(&[("1", "9"), ("2", "1"), ("3", "1")]);
+    let status = sidecar.bulk_publish("bulk", mixed).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
+    assert!(status.message().contains("3 of 3"), "{status}");
+    let none = sidecar.bulk_publish("bulk", Vec::new()).await;
+    assert!(none.unwrap().is_empty());
+}

@@ -64,8 +64,9 @@ fn metadata_becomes_what_mqtt_has_for_it() {
     check("x", "", &answers, &["Some(\"r\")", "x01"]);
     let user = [
         ("mqtt.user.unit", "C"),
-        ("site", "1"),
-        ("traceparent", "00-1"),
+        ("Site", "1"),
+        ("TraceParent", "00-1"),
+        ("MQTT.user.Abc", "2"),
     ];
     check(
         "x",
@@ -73,7 +74,8 @@ fn metadata_becomes_what_mqtt_has_for_it() {
         &user,
         &[
             "(\"unit\", \"C\")",
-            "(\"site\", \"1\")",
+            "(\"Site\", \"1\")",
+            "(\"Abc\", \"2\")",
             "(\"traceparent\", \"00-1\")",
         ],
     );
@@ -139,11 +141,11 @@ fn delivered(
     properties.user = user
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    properties.expiry = Some(Duration::from_secs(7));
     let flags = Flags {
         qos: Qos::AtLeastOnce,
         is_retained: true,
         is_duplicate: false,
+        expires_in: Some(Duration::from_millis(6_900)),
     };
     of_parts("a/ü", Bytes::from_static(b"x"), flags, &properties, is_raw)
 }
@@ -206,6 +208,22 @@ fn events_in_binary_mode_become_what_a_sidecar_takes_for_one() {
     assert_eq!(inner, Some("application/json"));
     let raw = delivered(Some("application/json"), &user, true);
     assert_eq!(raw.content_type, "application/json");
+}
+
+#[test]
+fn bytes_with_attributes_are_an_event_however_these_are_spelt() {
+    let user = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", "1"),
+        ("ce_source", "s"),
+        ("CE_Type", "t"),
+    ];
+    let got = delivered(Some("application/octet-stream"), &user, false);
+    assert_eq!(got.content_type, "application/octet-stream");
+    for name in ["ce_id", "ce_source", "ce_type", "ce_specversion"] {
+        assert!(got.metadata.contains_key(name), "{name}");
+    }
+    assert!(!got.metadata.contains_key("ce_ce_id"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::thread;
 use catena_tests_dapr::http::Response;
 use catena_tests_dapr::{App, Delivery, Mark, Mqtt, Scene, Subscription, clock};
 use rumqttc::v5::mqttbytes::v5::PublishProperties;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::pubsub::publish;
@@ -51,6 +52,25 @@ fn answers_that_are_owed_at_the_end_reach_the_broker() -> anyhow::Result<()> {
         let got = app.wait("orders", 2, PATIENCE)?;
         let datas: Vec<_> = got.iter().map(|one| one.data().clone()).collect();
         assert_eq!(datas, [json!(1), json!(2)]);
+        Ok(())
+    })
+}
+
+/// A socket that is left behind holds up the next sidecar.
+#[test]
+fn whatever_ends_the_components_removes_the_sockets() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let mut setting = Setting::of_state(scene)?;
+        for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
+            if let Some(mut components) = setting.running_components.take() {
+                components.signal(signal)?;
+                let status = components.wait_end(PATIENCE)?;
+                assert!(status.success(), "{signal:?}: {status}");
+            }
+            let left = std::fs::read_dir(setting.components.sockets())?.count();
+            assert_eq!(left, 0, "{signal:?}");
+            setting.running_components = Some(setting.components.start()?);
+        }
         Ok(())
     })
 }
