@@ -27,6 +27,7 @@ use crate::metadata::Properties;
 use crate::peer::Peer;
 use crate::remembered::Remembered;
 
+pub(crate) use slot::Whose;
 use slot::{Current, Open, Slot};
 
 /// A kind of component.
@@ -207,20 +208,47 @@ impl<C: Component> Instances<C> {
         let name = InstanceName::of(request)?;
         let peer = peer(request);
         let slot = self.slots().get(&name).map(Arc::clone);
-        if let Some(instance) = slot.as_ref().and_then(|slot| slot.touch(&peer)) {
+        let own = slot.as_ref().and_then(|slot| slot.touch(Whose::Own, &peer));
+        if let Some(instance) = own {
             return Ok(instance);
         }
         let slot = self.slot(&name);
         let changing = slot.changing.lock().await;
-        let instance = if let Some(instance) = slot.touch(&peer) {
-            Ok(instance)
-        } else if let Some(closed) = slot.take_closed(&peer) {
-            self.reopen(&slot, closed, peer).await
-        } else {
-            self.recall(&slot, name, peer).await
-        };
+        let instance = self.find_in(&slot, name, peer).await;
         drop(changing);
         instance
+    }
+
+    /// What belongs to the process that calls counts more than what belongs to others.
+    async fn find_in(
+        &self,
+        slot: &Slot<C>,
+        name: InstanceName,
+        peer: Peer,
+    ) -> Result<Arc<C>, Status> {
+        for whose in [Whose::Own, Whose::Anybodys] {
+            if let Some(instance) = slot.touch(whose, &peer) {
+                return Ok(instance);
+            }
+            if let Some(closed) = slot.take_closed(whose, &peer) {
+                return self.reopen(slot, closed, peer).await;
+            }
+            let remembered = self.remembered.as_ref();
+            let before = remembered.and_then(|it| it.recall(&name, whose, peer.process()));
+            if let Some((flavour, properties)) = before {
+                tracing::info!(component = %name, kind = C::KIND, "instance is made as before");
+                let init = Init {
+                    name,
+                    flavour,
+                    properties: Properties::new(properties),
+                };
+                return self.open(slot, init, (peer.clone(), peer)).await;
+            }
+        }
+        Err(Status::failed_precondition(format!(
+            "component instance {name} is not initialised: the component was restarted after the \
+             sidecar; restart the sidecar too"
+        )))
     }
 
     /// Makes an instance again that nobody had used.
@@ -237,30 +265,6 @@ impl<C: Component> Instances<C> {
             slot.current().push(closed);
         }
         instance
-    }
-
-    /// Makes an instance that an earlier process had.
-    async fn recall(
-        &self,
-        slot: &Slot<C>,
-        name: InstanceName,
-        peer: Peer,
-    ) -> Result<Arc<C>, Status> {
-        let remembered = self.remembered.as_ref();
-        let before = remembered.and_then(|it| it.recall(&name, peer.process()));
-        let Some((flavour, properties)) = before else {
-            return Err(Status::failed_precondition(format!(
-                "component instance {name} is not initialised: the component was restarted after \
-                 the sidecar; restart the sidecar too"
-            )));
-        };
-        tracing::info!(component = %name, kind = C::KIND, "instance is made as before");
-        let init = Init {
-            name,
-            flavour,
-            properties: Properties::new(properties),
-        };
-        self.open(slot, init, (peer.clone(), peer)).await
     }
 
     /// All that there are.

@@ -185,7 +185,7 @@ fn unreachable_hint(why: &str, is_secure: bool) -> &'static str {
     } else if has(&["time"]) {
         "the broker did not answer in time: check host and port"
     } else if !is_secure && has(&["closed", "reset", "eof"]) {
-        "the broker hung up: it may want TLS, `useTls: true`"
+        "the broker hung up: it may want TLS, `useTls: true`, or another client has this client ID"
     } else {
         "check host and port"
     }

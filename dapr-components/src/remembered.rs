@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 use serde_json::{Map, Value};
 
-use crate::instances::{Flavour, InstanceName};
+use crate::instances::{Flavour, InstanceName, Whose};
 use crate::peer::lives;
 
 /// The files of one kind of component.
@@ -47,19 +47,21 @@ impl Remembered {
     }
 
     /// Reads the file of a name, if it makes sense. Of several, for applications that have a
-    /// resource of the same name, the one whose process calls.
+    /// resource of the same name, nobody can tell which one is meant.
     pub(crate) fn recall(
         &self,
         name: &InstanceName,
+        whose: Whose,
         caller: Option<Pid>,
     ) -> Option<(Flavour, HashMap<String, String>)> {
         let all = self.paths(name);
-        let is_own = |path: &&PathBuf| caller.is_some() && maker(path) == caller;
-        let own: Vec<_> = all.iter().filter(is_own).collect();
-        let path = match (&*own, &*all) {
-            ([path], _) => path,
-            ([], [path]) => path,
-            ([], []) => return None,
+        let is_own = |path: &&PathBuf| match whose {
+            Whose::Own => caller.is_some() && maker(path) == caller,
+            Whose::Anybodys => true,
+        };
+        let path = match &*all.iter().filter(is_own).collect::<Vec<_>>() {
+            [path] => *path,
+            [] => return None,
             _ => {
                 tracing::warn!(component = %name, "several applications have this component");
                 return None;
@@ -207,17 +209,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let remembered = Remembered::new(folder.path().join("kept"), "pubsub");
         let name = InstanceName::new("orders/../x");
-        assert_eq!(remembered.recall(&name, None), None);
+        assert_eq!(remembered.recall(&name, Whose::Anybodys, None), None);
         remembered.keep((&name, None), Flavour::AzureFirst, &properties("a"));
         let kept = (Flavour::AzureFirst, properties("a"));
-        assert_eq!(remembered.recall(&name, None), Some(kept));
+        assert_eq!(remembered.recall(&name, Whose::Anybodys, None), Some(kept));
         let path = remembered.path(&name, "a", None);
         assert_eq!(path.parent(), Some(&*folder.path().join("kept")));
         let mode = fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         // Another application with a resource of this name.
         remembered.keep((&name, None), Flavour::AzureFirst, &properties("b"));
-        assert_eq!(remembered.recall(&name, None), None);
+        assert_eq!(remembered.recall(&name, Whose::Anybodys, None), None);
     }
 
     #[test]
@@ -232,13 +234,14 @@ mod tests {
             let properties = HashMap::from([("username".to_owned(), user.to_owned())]);
             remembered.keep((&name, maker), Flavour::Catena, &properties);
         }
-        let user = |caller| {
-            let (_, properties) = remembered.recall(&name, caller)?;
+        let user = |whose, caller| {
+            let (_, properties) = remembered.recall(&name, whose, caller)?;
             properties.get("username").cloned()
         };
-        assert_eq!(user(own).as_deref(), Some("own"));
-        assert_eq!(user(parent).as_deref(), Some("parent"));
-        assert_eq!(user(None), None, "it may be either");
+        assert_eq!(user(Whose::Own, own).as_deref(), Some("own"));
+        assert_eq!(user(Whose::Own, parent).as_deref(), Some("parent"));
+        assert_eq!(user(Whose::Own, None), None);
+        assert_eq!(user(Whose::Anybodys, own), None, "it may be either");
         assert_eq!(remembered.paths(&name).len(), 2, "one has ended");
     }
 }

@@ -40,6 +40,17 @@ pub(super) struct Open<C> {
     _claim: Option<Claim>,
 }
 
+/// Which instances a call may be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those that its connection has used, or that its process has made: a sidecar makes a new
+    /// connection without an Init.
+    Own,
+    /// Else one whose connections are gone, else the latest: for tools, and for sidecars whose
+    /// process cannot be seen.
+    Anybodys,
+}
+
 impl<C> Default for Slot<C> {
     fn default() -> Self {
         Self {
@@ -91,9 +102,9 @@ impl<C: Component> Slot<C> {
     }
 
     /// The instance that a connection uses, if it is there.
-    pub(super) fn touch(&self, peer: &Peer) -> Option<Arc<C>> {
+    pub(super) fn touch(&self, whose: Whose, peer: &Peer) -> Option<Arc<C>> {
         let mut all = self.current();
-        let index = Self::index(&all, peer)?;
+        let index = whose.index(&all, peer)?;
         let current = all.get_mut(index)?;
         let instance = Arc::clone(&current.open.as_ref()?.instance);
         if !current.is_connected(peer) {
@@ -105,24 +116,24 @@ impl<C: Component> Slot<C> {
     }
 
     /// Takes out the instance that a connection uses, if it is closed.
-    pub(super) fn take_closed(&self, peer: &Peer) -> Option<Current<C>> {
+    pub(super) fn take_closed(&self, whose: Whose, peer: &Peer) -> Option<Current<C>> {
         let mut all = self.current();
-        let index = Self::index(&all, peer)?;
+        let index = whose.index(&all, peer)?;
         let is_closed = all.get(index)?.open.is_none();
         is_closed.then(|| all.remove(index))
     }
+}
 
-    /// Which one a connection uses: its own; else one that the same process has made, since a
-    /// sidecar makes a new connection without an Init; else one whose connections are gone, else
-    /// the latest, for tools.
-    fn index(all: &[Current<C>], peer: &Peer) -> Option<usize> {
+impl Whose {
+    fn index<C: Component>(self, all: &[Current<C>], peer: &Peer) -> Option<usize> {
         let left = |it: &Current<C>| !it.is_used();
         let same = |it: &Current<C>| it.maker.is_process_of(peer);
-        { all.iter().rposition(|it| it.is_connected(peer)) }
-            .or_else(|| all.iter().rposition(|it| same(it) && left(it)))
-            .or_else(|| all.iter().rposition(same))
-            .or_else(|| all.iter().rposition(left))
-            .or_else(|| all.len().checked_sub(1))
+        match self {
+            Self::Own => { all.iter().rposition(|it| it.is_connected(peer)) }
+                .or_else(|| all.iter().rposition(|it| same(it) && left(it)))
+                .or_else(|| all.iter().rposition(same)),
+            Self::Anybodys => { all.iter().rposition(left) }.or_else(|| all.len().checked_sub(1)),
+        }
     }
 }
 
@@ -238,7 +249,7 @@ mod tests {
     fn touched(slot: &Slot<Numbered>, process: Pid) -> Option<u8> {
         let connection = Arc::new(());
         let peer = Peer::of(Some(process), &connection);
-        slot.touch(&peer).map(|instance| instance.0)
+        slot.touch(Whose::Own, &peer).map(|instance| instance.0)
     }
 
     /// Two sidecars with a resource of the same name, whose connections have both been idle.
@@ -251,6 +262,11 @@ mod tests {
         drop(connection);
         assert_eq!(touched(&slot, getpid()), Some(1));
         assert_eq!(touched(&slot, getppid().unwrap()), Some(2));
+        let tool = Pid::from_raw(i32::MAX).unwrap();
+        assert_eq!(touched(&slot, tool), None);
+        let connection = Arc::new(());
+        let tool = Peer::of(Some(tool), &connection);
+        assert!(slot.touch(Whose::Anybodys, &tool).is_some());
     }
 
     #[test]
@@ -273,7 +289,7 @@ mod tests {
         assert_eq!(slot.current().len(), 2);
         for process in [parent, getpid()] {
             let connection = Arc::new(());
-            let closed = slot.take_closed(&Peer::of(Some(process), &connection));
+            let closed = slot.take_closed(Whose::Own, &Peer::of(Some(process), &connection));
             assert_eq!(closed.unwrap().maker.process(), Some(process));
         }
     }
