@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::url::{Scheme, Url};
-use crate::{Client, Error, Publish, Tls, random};
+use crate::{Client, Error, Publish, Tls, publish, random, text};
 
 /// Makes a [`Client`]. Each option has a default that suits most programs.
 ///
@@ -324,6 +324,7 @@ impl Builder {
     fn options(mut self) -> Result<Options, Error> {
         let url = Url::parse(&self.url)?;
         self.take_from(&url)?;
+        self.check_connect()?;
         let tls = match url.scheme {
             Scheme::Tls | Scheme::SecureWebSocket => {
                 let tls = self.tls.map_or_else(Tls::system, Ok)?;
@@ -341,16 +342,8 @@ impl Builder {
         if self.in_flight_max > IN_FLIGHT_MAX {
             return Err(Error::invalid("limit", "at most 4096 may be in flight"));
         }
-        if let Some((will, _)) = &self.will {
-            will.check()?;
-        }
-        let client_id = match self.client_id {
-            Some(client_id) if client_id.is_empty() || client_id.contains('\0') => {
-                return Err(Error::invalid("client ID", "it is empty or contains NUL"));
-            }
-            Some(client_id) => client_id,
-            None => random::name("catena-"),
-        };
+        let client_id = self.client_id;
+        let client_id = client_id.unwrap_or_else(|| random::name("catena-"));
         Ok(Options {
             url,
             tls,
@@ -374,6 +367,26 @@ impl Builder {
             claims_from_subscribe: self.claims_from_subscribe,
             subscribers_first: self.subscribers_first,
         })
+    }
+
+    /// Checks what CONNECT carries.
+    fn check_connect(&self) -> Result<(), Error> {
+        if let Some((will, _)) = &self.will {
+            will.check()?;
+        }
+        if let Some(client_id) = &self.client_id {
+            if client_id.is_empty() {
+                return Err(Error::invalid("client ID", "it is empty"));
+            }
+            text::check("client ID", client_id)?;
+        }
+        if let Some(credentials) = &self.credentials {
+            text::check("user name", &credentials.user)?;
+        }
+        if let Some(authentication) = &self.authentication {
+            text::check("authentication method", &authentication.method)?;
+        }
+        publish::check_user_properties(&self.user_properties)
     }
 
     /// Options from the URL, where no method has said otherwise.
@@ -444,7 +457,18 @@ mod tests {
             base().receive_max(0),
             base().in_flight_max(5000),
             base().client_id(""),
+            base().client_id("a\u{1}"),
+            Builder::new("mqtt://h?client_id=a%0A"),
+            base().credentials("anna\u{7f}", "x"),
+            base().authentication_file("K8S\0", "token"),
+            base().user_property("n\t", "v"),
+            base().user_property("n", "v\u{fffe}"),
             base().will(("a/#", "x"), Duration::ZERO),
+            base().will(("a\r", "x"), Duration::ZERO),
+            base().will(
+                Publish::new("a", "x").content_type("\u{85}"),
+                Duration::ZERO,
+            ),
         ] {
             let refused = matches!(builder.clone().options(), Err(Error::Invalid { .. }));
             assert!(refused, "{builder:?}");

@@ -76,6 +76,7 @@ mod session;
 mod store;
 mod subscribe;
 mod tasks;
+mod text;
 mod tls;
 mod topic;
 mod url;

@@ -10,10 +10,13 @@ use bytes::Bytes;
 use rumqttc::v5::mqttbytes::v5 as wire;
 use tokio::sync::oneshot;
 
-use crate::{Error, Qos, Reason, topic};
+use crate::{Error, Qos, Reason, text, topic};
 
 /// A message to publish. [`Client::publish`](crate::Client::publish) also takes a pair of topic and
 /// payload.
+///
+/// Text in it has no line ends, tabs and other control characters, and no non-characters of
+/// Unicode: brokers may end the connection for those. What needs them belongs in the payload.
 ///
 /// ```
 /// use std::time::Duration;
@@ -125,16 +128,14 @@ impl Publish {
 
     /// What the client can refuse without asking the broker.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        topic::check_name(&self.topic)?;
+        topic::check_name("topic", &self.topic)?;
         if let Some(response) = &self.properties.response_topic {
-            topic::check_name(response)?;
+            topic::check_name("response topic", response)?;
         }
-        let texts = { self.properties.user.iter() }.flat_map(|(name, value)| [name, value]);
-        for text in texts.chain(&self.properties.content_type) {
-            if text.len() > usize::from(u16::MAX) {
-                return Err(Error::invalid("property", "it is longer than 65535 bytes"));
-            }
+        if let Some(content_type) = &self.properties.content_type {
+            text::check("content type", content_type)?;
         }
+        check_user_properties(&self.properties.user)?;
         let data = self.properties.correlation_data.as_ref();
         if data.is_some_and(|data| data.len() > usize::from(u16::MAX)) {
             return Err(Error::invalid(
@@ -207,6 +208,13 @@ impl Properties {
         let mut all = self.user.iter();
         all.find(|(key, _)| key == name).map(|(_, value)| &**value)
     }
+}
+
+pub(crate) fn check_user_properties(properties: &[(String, String)]) -> Result<(), Error> {
+    properties.iter().try_for_each(|(name, value)| {
+        text::check("name of a user property", name)?;
+        text::check("value of a user property", value)
+    })
 }
 
 /// Seconds as they travel: rounded up, since 0 would mean at once.

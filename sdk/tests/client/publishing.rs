@@ -1,6 +1,6 @@
 //! Publishing: answers, order, back-pressure.
 
-use catena_sdk::{Error, Publish, Qos, Reason, Subscribe};
+use catena_sdk::{Error, Event, Publish, Qos, Reason, Subscribe};
 use catena_sdk_testing::Broker;
 use rumqttc::v5::mqttbytes::v5::{ConnAckProperties, Packet, PubAck};
 
@@ -50,6 +50,72 @@ async fn properties_arrive_as_they_were_given() {
         (Some("1"), 2)
     );
     assert!(properties.is_text);
+}
+
+/// A broker ends the connection for such a message, and would at each connection that it is sent
+/// with again.
+#[tokio::test]
+async fn text_that_brokers_refuse_is_not_sent() {
+    let broker = Broker::start().unwrap();
+    let client = builder(&broker.url()).connect().await.unwrap();
+    let mut events = client.events();
+    for bad in [
+        "\0",
+        "\u{1}",
+        "\u{1f}",
+        "\u{7f}",
+        "\u{9f}",
+        "\u{fdd0}",
+        "\u{1fffe}",
+    ] {
+        for (publish, expected) in [
+            (Publish::new(bad, "x"), "topic"),
+            (Publish::new("a", "x").response_topic(bad), "response topic"),
+            (Publish::new("a", "x").content_type(bad), "content type"),
+            (
+                Publish::new("a", "x").user_property(bad, "v"),
+                "name of a user property",
+            ),
+            (
+                Publish::new("a", "x").user_property("n", bad),
+                "value of a user property",
+            ),
+        ] {
+            match soon(client.publish(publish)).await {
+                Err(Error::Invalid { what, .. }) => assert_eq!(what, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+        let refused = soon(client.subscribe(bad)).await;
+        assert!(matches!(
+            refused,
+            Err(Error::Invalid { what: "filter", .. })
+        ));
+    }
+
+    // The neighbours of those are text like any other.
+    for good in [
+        "",
+        " ",
+        "~",
+        "\u{a0}",
+        "\u{fdcf}",
+        "\u{fdf0}",
+        "\u{fffd}",
+        "\u{1fffd}",
+    ] {
+        let publish = Publish::new(format!("a{good}"), "x").content_type(good);
+        let publish = publish.user_property(good, good).response_topic("b");
+        soon(client.publish(publish)).await.unwrap();
+    }
+    // Nothing has happened to the connection.
+    client.close().await;
+    loop {
+        match soon(events.next()).await.unwrap() {
+            Event::Ended { error } => return assert!(error.is_none()),
+            event => assert!(!matches!(event, Event::Disconnected { .. }), "{event:?}"),
+        }
+    }
 }
 
 #[tokio::test]
