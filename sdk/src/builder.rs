@@ -321,7 +321,7 @@ impl Builder {
         Ok(Client::start_with(self.options()?))
     }
 
-    fn options(mut self) -> Result<Options, Error> {
+    pub(crate) fn options(mut self) -> Result<Options, Error> {
         let url = Url::parse(&self.url)?;
         self.take_from(&url)?;
         self.check_connect()?;

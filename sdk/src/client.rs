@@ -236,6 +236,11 @@ impl Client {
 
     /// Subscribes, and returns the stream of messages when the broker has granted it.
     ///
+    /// Filters of one client may overlap: a message goes to every stream whose filter matches.
+    /// Brokers that send a copy of it for each subscription, as mosquitto does, cannot be told from
+    /// those that send one for all, as Catena does: with them, streams that overlap may get it more
+    /// than once. A client for each such stream avoids that.
+    ///
     /// Waits for as long as there is no connection. Cancel safe: if the future is dropped, the
     /// subscription is taken back.
     ///

@@ -100,7 +100,7 @@ impl Drop for Messages {
 }
 
 /// Acknowledges what nobody will read: held back, it would hold up all later acknowledgements.
-fn drain(receiver: &mut mpsc::Receiver<Message>) {
+pub(crate) fn drain(receiver: &mut mpsc::Receiver<Message>) {
     receiver.close();
     while let Ok(message) = receiver.try_recv() {
         message.acknowledge();

@@ -6,6 +6,8 @@ mod flights;
 mod ledger;
 mod limits;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -169,6 +171,7 @@ impl Session {
             lost,
             waiting: Some((answer, receiver)),
             granted: false,
+            is_identified: false,
         };
         match self.subscriptions.add(subscription) {
             Ok(id) => {
@@ -299,6 +302,9 @@ impl Session {
         // Those that are sent again are ahead of all others.
         self.handed_over = self.flights.sent_len();
         self.limits = Limits::of(connack.properties.as_ref());
+        if session_present && !self.was_connected {
+            self.subscriptions.inherit_session();
+        }
         self.was_connected = true;
         self.requests = Some(requests.clone());
         for id in self.subscriptions.missing(session_present) {

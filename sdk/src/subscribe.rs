@@ -59,7 +59,8 @@ impl Subscribe {
         self
     }
 
-    /// Without what this client publishes itself.
+    /// Without what this client publishes itself; unless another of its streams gets that whose
+    /// filter overlaps with this one.
     pub fn no_local(mut self) -> Self {
         self.no_local = true;
         self
@@ -92,12 +93,17 @@ impl Subscribe {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         topic::check_filter(&self.filter)?;
-        if self.no_local && self.filter.starts_with("$share/") {
+        if self.no_local && self.is_shared() {
             // [MQTT-3.8.3-4]
             let why = "a shared subscription cannot be without local messages";
             return Err(Error::invalid("filter", why));
         }
         Ok(())
+    }
+
+    /// Whether its messages are for one member of a group, so that they are copies of their own.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.filter.starts_with("$share/")
     }
 
     pub(crate) fn wire(&self) -> Filter {

@@ -65,9 +65,66 @@ pub(crate) fn matches(filter: &str, topic: &str) -> bool {
     }
 }
 
+/// Whether there is a topic that both filters match. Not for shared subscriptions, whose messages
+/// are copies of their own.
+pub(crate) fn overlap(one: &str, other: &str) -> bool {
+    // [MQTT-4.7.2-1]
+    let is_hidden = |from: &str, it: &str| from.starts_with(['+', '#']) && it.starts_with('$');
+    if is_hidden(one, other) || is_hidden(other, one) {
+        return false;
+    }
+    let (mut one, mut other) = (one.split('/'), other.split('/'));
+    loop {
+        match (one.next(), other.next()) {
+            // Also the parent level [MQTT-4.7.1-2].
+            (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+            (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+            (Some(level), Some(same)) if level == same => {}
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All names of one to three of these levels.
+    fn names(levels: &[&str]) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut longest: Vec<String> = levels.iter().map(|&level| level.into()).collect();
+        for _ in 0..3 {
+            let longer = longest.iter();
+            let longer =
+                longer.flat_map(|name| levels.iter().map(move |it| format!("{name}/{it}")));
+            let longer = longer.collect();
+            all.append(&mut longest);
+            longest = longer;
+        }
+        all
+    }
+
+    /// [MQTT-4.7.2-1]
+    #[test]
+    fn filters_overlap_if_a_topic_matches_both() {
+        let mut filters = names(&["a", "", "$b", "+", "#"]);
+        filters.retain(|filter| check_filter(filter).is_ok());
+        // With the empty one, in which `+` and `/#` meet: nobody publishes to it.
+        let topics = names(&["a", "", "$b", "c"]);
+        let matched = |filter: &String| -> Vec<bool> {
+            topics.iter().map(|topic| matches(filter, topic)).collect()
+        };
+        let matched: Vec<_> = filters.iter().map(matched).collect();
+        for (one, of_one) in filters.iter().zip(&matched) {
+            for (other, of_other) in filters.iter().zip(&matched) {
+                let expected = of_one
+                    .iter()
+                    .zip(of_other)
+                    .any(|(one, other)| *one && *other);
+                assert_eq!(overlap(one, other), expected, "{one} {other}");
+            }
+        }
+    }
 
     #[test]
     fn filters_match_as_the_standard_says() {

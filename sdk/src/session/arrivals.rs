@@ -11,6 +11,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
 use crate::message::Ticket;
+use crate::messages::drain;
 use crate::{Event, Message, Properties, Qos, Reason};
 
 use super::ledger::{Ready, Receipt};
@@ -123,9 +124,9 @@ impl Session {
             expires_at: lives.flatten(),
             identifiers,
         };
-        let streams = self
-            .subscriptions
-            .route(&arrived.topic, &arrived.identifiers);
+        let streams =
+            self.subscriptions
+                .route(&arrived.topic, arrived.retain, &arrived.identifiers);
         match receipt {
             Some(receipt) if streams.is_empty() => {
                 // Held by the list.
@@ -210,8 +211,10 @@ impl Session {
                     self.unclaimed.restart(self.options.claim_within);
                 }
             }
-            (Err(reason), Some((answer, _))) => {
+            (Err(reason), Some((answer, mut receiver))) => {
                 self.subscriptions.remove(id);
+                // What came for a stream that overlaps came here as well.
+                drain(&mut receiver);
                 let text = ack.properties.as_ref();
                 let text = text.and_then(|it| it.reason_string.clone());
                 let text = text.map(Into::into);
@@ -232,8 +235,7 @@ impl Session {
     fn claim(&mut self, id: usize) {
         let waiting = std::mem::take(&mut self.unclaimed.messages);
         for (receipt, arrived) in waiting {
-            let streams = self.subscriptions.route(&arrived.topic, &[]);
-            if !streams.contains(&id) {
+            if !self.subscriptions.matches(id, &arrived.topic) {
                 self.unclaimed.messages.push_back((receipt, arrived));
                 continue;
             }
@@ -252,7 +254,8 @@ impl Session {
             };
             self.questions.retain(|it| *it != Question::Subscribe(id));
             let filter = subscription.subscribe.filter;
-            self.questions.push_back(Question::Unsubscribe(filter));
+            // Ahead of subscriptions that overlap with it: one of them may get an identifier now.
+            self.questions.push_front(Question::Unsubscribe(filter));
         }
     }
 
@@ -260,11 +263,13 @@ impl Session {
     pub(super) fn ask(&mut self, question: Question, requests: &AsyncClient) -> Result<(), Broken> {
         match &question {
             Question::Subscribe(id) => {
+                let has_identifiers = self.limits.has_identifiers;
+                let is_identified = self.subscriptions.identify(*id, has_identifiers);
                 let Some(subscription) = self.subscriptions.find(*id) else {
                     return Ok(());
                 };
                 let filters = vec![subscription.subscribe.wire()];
-                if self.limits.has_identifiers {
+                if is_identified {
                     let properties = wire::SubscribeProperties {
                         id: Some(*id),
                         user_properties: Vec::new(),

@@ -36,6 +36,8 @@ impl Drop for Guard {
 pub(crate) struct Subscriptions {
     all: BTreeMap<usize, Subscription>,
     next: usize,
+    /// The session has subscriptions of an earlier process, whose identifiers nobody knows.
+    is_inherited: bool,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub(crate) struct Subscription {
     pub(crate) waiting: Option<(Answer, mpsc::Receiver<Message>)>,
     /// The broker has it.
     pub(crate) granted: bool,
+    /// It was asked for with its identifier.
+    pub(crate) is_identified: bool,
 }
 
 impl Subscriptions {
@@ -78,29 +82,86 @@ impl Subscriptions {
         self.all.get_mut(&id)
     }
 
+    pub(crate) fn matches(&self, id: usize, topic: &str) -> bool {
+        let subscription = self.all.get(&id);
+        subscription.is_some_and(|it| topic::matches(&it.subscribe.filter, topic))
+    }
+
+    /// The broker has a session that an earlier process has left.
+    pub(crate) fn inherit_session(&mut self) {
+        self.is_inherited = true;
+    }
+
+    /// Decides whether a subscription is asked for with its identifier.
+    ///
+    /// A broker that sends one copy for several subscriptions names the identifiers of all in it
+    /// [MQTT-3.3.4-4]. `rumqttc` misreads a message with two: properties end up in the payload. So
+    /// subscriptions that overlap do not both have one, and none has one in a session with others
+    /// that nobody knows here. Messages of shared subscriptions are never merged with others, and
+    /// only their identifiers tell them apart.
+    pub(crate) fn identify(&mut self, id: usize, has_identifiers: bool) -> bool {
+        let Some(Subscription { subscribe, .. }) = self.all.get(&id) else {
+            return false;
+        };
+        let is_merged_with = |other: &Subscription| {
+            other.is_identified
+                && !other.subscribe.is_shared()
+                && topic::overlap(&other.subscribe.filter, &subscribe.filter)
+        };
+        let mut others = self.all.iter().filter(|(other, _)| **other != id);
+        let is_alone = !self.is_inherited && !others.any(|(_, other)| is_merged_with(other));
+        let is_identified = has_identifiers && (subscribe.is_shared() || is_alone);
+        if let Some(subscription) = self.all.get_mut(&id) {
+            subscription.is_identified = is_identified;
+        }
+        is_identified
+    }
+
     /// Those that a broker with a new session does not have, and with the old one, in the order in
     /// which they were asked for.
     pub(crate) fn missing(&mut self, session_present: bool) -> Vec<usize> {
         if !session_present {
+            self.is_inherited = false;
             for subscription in self.all.values_mut() {
                 subscription.granted = false;
+                subscription.is_identified = false;
             }
         }
         let missing = self.all.iter().filter(|(_, it)| !it.granted);
         missing.map(|(id, _)| *id).collect()
     }
 
-    /// The streams that a message is for: those whose filter matches. The broker may send one copy
-    /// for each subscription; then the copy's identifiers say which. Identifiers alone would not
-    /// do: those of an earlier process may come with an old session.
-    pub(crate) fn route(&self, topic: &str, identifiers: &[usize]) -> Vec<usize> {
+    /// The streams that a message is for, of those whose filter matches. Identifiers alone would
+    /// not do: those of an earlier process may come with an old session.
+    ///
+    /// A message that names a stream is for that one; and for those without an identifier, since
+    /// it is taken for the only copy. Not so if it came by a shared subscription, or was retained:
+    /// those are copies for one subscription. (A retain flag means nothing if a stream asked for
+    /// it as published: one copy for all has it then.)
+    ///
+    /// A message that names none is for streams without an identifier; or for all, if there are
+    /// none: an earlier process may have subscribed.
+    ///
+    /// A broker may as well send a copy for each subscription. The one that names a stream cannot
+    /// be told from an only copy, nor the others from each other: then streams that overlap get
+    /// some messages more than once, and none is lost.
+    pub(crate) fn route(&self, topic: &str, retain: bool, identifiers: &[usize]) -> Vec<usize> {
         let matching = self.all.iter();
         let matching = matching.filter(|(_, it)| topic::matches(&it.subscribe.filter, topic));
-        let mut ids: Vec<usize> = matching.map(|(id, _)| *id).collect();
-        if ids.iter().any(|id| identifiers.contains(id)) {
-            ids.retain(|id| identifiers.contains(id));
+        let mut streams: Vec<(&usize, &Subscription)> = matching.collect();
+        let is_named = |id: &usize, it: &Subscription| it.is_identified && identifiers.contains(id);
+        if streams.iter().any(|(id, it)| is_named(id, it)) {
+            let is_plain = |it: &Subscription| !it.subscribe.is_shared();
+            let is_merged = { streams.iter() }.any(|(id, it)| is_named(id, it) && is_plain(it));
+            let keeps_flag = { streams.iter() }.any(|(_, it)| it.subscribe.retain_as_published);
+            let is_for_all = is_merged && (!retain || keeps_flag);
+            streams.retain(|(id, it)| {
+                is_named(id, it) || is_for_all && is_plain(it) && !it.is_identified
+            });
+        } else if streams.iter().any(|(_, it)| !it.is_identified) {
+            streams.retain(|(_, it)| !it.is_identified);
         }
-        ids
+        streams.into_iter().map(|(id, _)| *id).collect()
     }
 
     /// Ends all streams.
@@ -135,20 +196,96 @@ mod tests {
             lost: std::sync::Arc::default(),
             waiting: None,
             granted: false,
+            is_identified: false,
         }
     }
 
-    #[test]
-    fn identifiers_tell_copies_apart_and_nothing_else() {
+    /// Subscriptions that are asked for one after the other, and which have identifiers.
+    fn asked<const N: usize>(
+        subscribes: [Subscribe; N],
+        has_identifiers: bool,
+    ) -> (Subscriptions, [usize; N], [bool; N]) {
         let mut all = Subscriptions::default();
-        let [wide, narrow, other] =
-            ["a/#", "a/b", "c"].map(|filter| all.add(subscription(filter)).unwrap());
-        assert_eq!(all.route("a/b", &[]), [wide, narrow]);
-        assert_eq!(all.route("a/b", &[wide]), [wide]);
-        assert_eq!(all.route("a/b", &[wide, narrow]), [wide, narrow]);
-        // An identifier of an earlier process.
-        assert_eq!(all.route("a/c", &[other]), [wide]);
-        assert_eq!(all.route("d", &[wide]), Vec::<usize>::new());
+        let ids = subscribes.map(|subscribe| {
+            let filter = subscribe.filter.clone();
+            let subscription = Subscription {
+                subscribe,
+                ..subscription(&filter)
+            };
+            all.add(subscription).unwrap()
+        });
+        let identified = ids.map(|id| all.identify(id, has_identifiers));
+        (all, ids, identified)
+    }
+
+    #[test]
+    fn of_subscriptions_that_overlap_one_has_an_identifier() {
+        let filters = ["a/#", "a/b", "c", "+/b", "$share/g/a/b", "$share/h/a/b"];
+        let (mut all, ids, identified) = asked(filters.map(Subscribe::to), true);
+        assert_eq!(identified, [true, false, true, false, true, true]);
+        // Asked for again on the next connection: the same.
+        assert_eq!(ids.map(|id| all.identify(id, true)), identified);
+        // Who had it is gone: the next one that is asked for may have it.
+        all.remove(ids[0]);
+        let next = all.add(subscription("a/+")).unwrap();
+        assert!(all.identify(next, true));
+        // A new session has none, until they are asked for.
+        all.missing(false);
+        assert!(all.identify(ids[1], true) && !all.identify(next, true));
+
+        let (_, _, identified) = asked(filters.map(Subscribe::to), false);
+        assert_eq!(identified, [false; 6]);
+    }
+
+    #[test]
+    fn an_inherited_session_lets_only_shared_subscriptions_have_identifiers() {
+        let (mut all, ids, _) = asked(["a", "$share/g/a"].map(Subscribe::to), true);
+        all.inherit_session();
+        assert_eq!(all.missing(true), ids);
+        assert_eq!(ids.map(|id| all.identify(id, true)), [false, true]);
+        // The session was lost, and with it what was inherited.
+        assert_eq!(all.missing(false), ids);
+        assert_eq!(ids.map(|id| all.identify(id, true)), [true, true]);
+    }
+
+    #[test]
+    fn a_message_is_for_the_stream_it_names_and_for_those_without_a_name() {
+        let filters = ["a/#", "a/b", "c", "a/+", "$share/g/a/b"];
+        let (all, [wide, narrow, other, level, shared], _) =
+            asked(filters.map(Subscribe::to), true);
+        assert_eq!(all.route("a/b", false, &[wide]), [wide, narrow, level]);
+        assert_eq!(all.route("a/b/c", false, &[wide]), [wide]);
+        assert_eq!(all.route("a/b", false, &[shared]), [shared]);
+        assert_eq!(
+            all.route("a/b", false, &[wide, shared]),
+            [wide, narrow, level, shared]
+        );
+        // It names none: a copy for those that have no name.
+        assert_eq!(all.route("a/b", false, &[]), [narrow, level]);
+        // Nor does the identifier of an earlier process, or of a stream that has gone.
+        assert_eq!(all.route("a/b", false, &[narrow]), [narrow, level]);
+        assert_eq!(all.route("a/b", false, &[other]), [narrow, level]);
+        assert_eq!(all.route("a/b/c", false, &[other]), [wide]);
+        assert_eq!(all.route("d", false, &[wide]), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_retained_message_is_for_the_stream_it_names_unless_one_keeps_the_flag() {
+        let (all, [wide, narrow], _) = asked(["a/#", "a/b"].map(Subscribe::to), true);
+        assert_eq!(all.route("a/b", true, &[wide]), [wide]);
+        assert_eq!(all.route("a/b", true, &[]), [narrow]);
+
+        let keeping = Subscribe::to("a/b").retain_as_published();
+        let (all, [wide, narrow], _) = asked([Subscribe::to("a/#"), keeping], true);
+        assert_eq!(all.route("a/b", true, &[wide]), [wide, narrow]);
+    }
+
+    #[test]
+    fn without_identifiers_a_message_is_for_all_that_match() {
+        let filters = ["a/#", "a/b", "c", "$share/g/a/b"];
+        let (all, [wide, narrow, _, shared], _) = asked(filters.map(Subscribe::to), false);
+        assert_eq!(all.route("a/b", false, &[]), [wide, narrow, shared]);
+        assert_eq!(all.route("a/b", false, &[wide]), [wide, narrow, shared]);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod closing;
 mod mosquitto;
+mod overlapping;
 mod proxy;
 mod publishing;
 mod reconnecting;

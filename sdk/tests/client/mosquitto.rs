@@ -89,6 +89,32 @@ async fn works(client: &Client) {
     }
 }
 
+/// It sends a copy for each subscription, and not all can be told apart.
+#[tokio::test]
+async fn no_stream_loses_a_message_to_one_that_overlaps() {
+    let Some(mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    let url = format!("mqtt://localhost:{}", mosquitto.ports[0]);
+    let client = builder(&url).connect().await.unwrap();
+    let mut streams = Vec::new();
+    for filter in ["a/#", "a/+", "$share/g/a/b", "a/b", "$share/h/a/#"] {
+        streams.push(client.subscribe(filter).await.unwrap());
+    }
+    for payload in ["1", "2", "3"] {
+        let publish = Publish::new("a/b", payload).text();
+        client.publish(publish).await.unwrap();
+    }
+    for mut messages in streams {
+        let mut payloads = Vec::new();
+        while payloads.last().is_none_or(|last| last != "3") {
+            payloads.push(soon(messages.next()).await.unwrap().payload().clone());
+        }
+        payloads.dedup();
+        assert_eq!(payloads, ["1", "2", "3"]);
+    }
+}
+
 #[tokio::test]
 async fn plain_tls_and_web_sockets_work() {
     let Some(mosquitto) = Mosquitto::start() else {

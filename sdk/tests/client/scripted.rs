@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, ConnAckProperties, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode,
-    Packet, Publish, SubAck, SubscribeReasonCode,
+    Packet, Publish, SubAck, Subscribe, SubscribeReasonCode,
 };
 use rumqttc::v5::mqttbytes::{Error, QoS};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,21 +105,38 @@ impl Peer {
         }
     }
 
-    /// Takes a SUBSCRIBE and answers it; gives back its filter.
-    pub(crate) async fn grant(&mut self) -> String {
+    pub(crate) async fn receive_subscribe(&mut self) -> Subscribe {
         match self.receive().await {
-            Packet::Subscribe(subscribe) => {
-                let granted = SubscribeReasonCode::Success(subscribe.filters[0].qos);
-                self.send(Packet::SubAck(SubAck {
-                    pkid: subscribe.pkid,
-                    return_codes: vec![granted],
-                    properties: None,
-                }))
-                .await;
-                subscribe.filters[0].path.clone()
-            }
+            Packet::Subscribe(subscribe) => subscribe,
             other => panic!("expected SUBSCRIBE, got {other:?}"),
         }
+    }
+
+    pub(crate) async fn answer_subscribe(
+        &mut self,
+        subscribe: &Subscribe,
+        code: SubscribeReasonCode,
+    ) {
+        let ack = SubAck {
+            pkid: subscribe.pkid,
+            return_codes: vec![code],
+            properties: None,
+        };
+        self.send(Packet::SubAck(ack)).await;
+    }
+
+    /// Takes a SUBSCRIBE and answers it; gives back its filter.
+    pub(crate) async fn grant(&mut self) -> String {
+        self.grant_identified().await.0
+    }
+
+    /// As [`grant`](Self::grant); gives back filter and identifier.
+    pub(crate) async fn grant_identified(&mut self) -> (String, Option<usize>) {
+        let subscribe = self.receive_subscribe().await;
+        let granted = SubscribeReasonCode::Success(subscribe.filters[0].qos);
+        self.answer_subscribe(&subscribe, granted).await;
+        let identifier = subscribe.properties.and_then(|it| it.id);
+        (subscribe.filters[0].path.clone(), identifier)
     }
 
     async fn fill(&mut self) {
