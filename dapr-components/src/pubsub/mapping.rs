@@ -306,7 +306,7 @@ fn header_name(name: &str) -> Option<String> {
 }
 
 /// Text as visible ASCII: all else, and the percent sign, as `%XX`.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     if text
         .bytes()
         .all(|byte| (byte.is_ascii_graphic() || byte == b' ') && byte != b'%')

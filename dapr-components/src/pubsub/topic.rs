@@ -457,7 +457,11 @@ async fn bury(client: &Client, context: &Context, topic: &str, message: Message)
         letter = letter.text();
     }
     for (name, value) in &properties.user {
-        letter = letter.user_property(name, value);
+        // Line ends and the like, which not every broker takes.
+        letter = match value.contains(char::is_control) {
+            true => letter.user_property(name, mapping::visible(value)),
+            false => letter.user_property(name, value),
+        };
     }
     let letter = letter.user_property("mqttTopic", message.topic());
     let mut pause = RETRY.0;
@@ -466,6 +470,13 @@ async fn bury(client: &Client, context: &Context, topic: &str, message: Message)
             Ok(_) => {
                 message.acknowledge();
                 context.metrics.dead_lettered.add();
+                return;
+            }
+            // It will never be otherwise.
+            Err(error @ Error::Invalid { .. }) => {
+                tracing::warn!(%error, "message dropped: it cannot be a dead letter");
+                message.acknowledge();
+                context.metrics.dropped_failed.add();
                 return;
             }
             // It stays unacknowledged, and comes again with the next connection.

@@ -132,6 +132,34 @@ fn a_time_to_live_is_the_brokers() -> anyhow::Result<()> {
     })
 }
 
+/// The broker lets line ends in user properties pass; others end the connection for them.
+#[test]
+fn a_dead_letter_keeps_what_its_properties_say() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let setting = Setting::new(scene)?;
+        let orders = Subscription::new("pubsub", "orders", "orders").with("rawPayload", "true");
+        let orders = orders.with("onFailure", "drop");
+        let app = App::answering(
+            &[orders.with("deadLetterTopic", "graves")],
+            Arc::new(|_| Some(Response::empty(500))),
+        )?;
+        let (_sidecar, _process) = setting.beside("shop", &app)?;
+        let mut device = Mqtt::connect(setting.broker.port, "device")?;
+        device.subscribe("graves")?;
+        let notes = PublishProperties {
+            user_properties: vec![("Note".to_owned(), "a\tb\n".to_owned())],
+            ..PublishProperties::default()
+        };
+        device.publish("orders", "x", notes)?;
+        let letter = device.message()?;
+        assert_eq!(letter.payload.as_ref(), b"x");
+        let properties = letter.properties.unwrap_or_default();
+        let note = ("Note".to_owned(), "a%09b%0A".to_owned());
+        assert_eq!(properties.user_properties[0], note);
+        Ok(())
+    })
+}
+
 #[test]
 fn what_is_dropped_goes_to_the_dead_letters() -> anyhow::Result<()> {
     Scene::play(|scene| {
