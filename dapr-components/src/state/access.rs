@@ -76,16 +76,14 @@ impl Access {
         timeout: Duration,
         context: &Context,
     ) -> Self {
+        // In this order: a connection that is made in between is seen twice rather than never.
+        let events = client.events();
         let status = Status {
-            link: Link::Down {
-                since: Instant::now(),
-                why: None,
-            },
+            link: Link::of(&client, &connection),
             ready: None,
             trouble: None,
         };
         let (sender, receiver) = watch::channel(status);
-        let events = client.events();
         context.start(follow(
             (client.clone(), connection),
             timeout,
@@ -178,6 +176,19 @@ impl Abilities {
     }
 }
 
+impl Link {
+    fn of(client: &Client, connection: &Connection) -> Self {
+        if client.is_connected() {
+            return Self::Up;
+        }
+        let trouble = client.trouble();
+        Self::Down {
+            since: Instant::now(),
+            why: trouble.map(|error| explained(connection, &error)),
+        }
+    }
+}
+
 impl Status {
     /// The store, or why it cannot be asked, and until when that may change by itself; `None` if
     /// nobody knows.
@@ -188,7 +199,8 @@ impl Status {
             (Link::Up, Some(ready), _) => Ok(Arc::clone(ready)),
             (Link::Up, None, Some(trouble)) => Err((trouble.clone(), Some(Instant::now()))),
             (Link::Up, None, None) => {
-                let text = "the state store has not answered yet";
+                let text = "there is a connection to the broker, but its state store has not \
+                    answered yet";
                 Err((Failure::new(Kind::Unavailable, text), None))
             }
         }
@@ -301,16 +313,15 @@ async fn prepare(client: &Client, timeout: Duration, status: &watch::Sender<Stat
                 status.send_modify(|status| {
                     status.ready = ready;
                     status.trouble = None;
-                    // The first connection may have been made before anybody listened.
-                    if matches!(status.link, Link::Down { why: None, .. }) {
-                        status.link = Link::Up;
-                    }
                 });
                 return;
             }
             Err(error) => {
                 tracing::warn!(%error, "the state store cannot be asked");
-                status.send_modify(|status| status.trouble = Some(error.into()));
+                let trouble = Failure::from(error);
+                // Who does not answer may do so yet: that is worth waiting for.
+                let trouble = (trouble.kind != Kind::NoAnswer).then_some(trouble);
+                status.send_modify(|status| status.trouble = trouble);
             }
         }
         sleep(delay).await;

@@ -58,6 +58,16 @@ const ONE_PARTITION: &str = "the keys of a transaction have to share a partition
     metadata partitionKey with each Set, Get, Delete and transaction of these keys, or set the \
     component's metadata partitionBy to prefix";
 
+/// What to do about a broker where nobody takes requests.
+const NO_STORE: &str = ": the broker has no state store, since nobody there takes requests on \
+    statestore/v1/FA9AE35F-2F64-47CD-9BFF-08E2B32A0FE8/command/invoke; connect the component to a \
+    broker that has one, as Catena has";
+
+/// What to do about a broker that lets the client in, and not to the store.
+const RIGHTS: &str = ": the broker does not let this client use the state store; allow it to \
+    publish to statestore/v1/FA9AE35F-2F64-47CD-9BFF-08E2B32A0FE8/command/invoke and to subscribe \
+    to what begins with clients/, its client ID and /services/statestore/";
+
 impl Kind {
     /// Code, HTTP status and the word for it.
     const fn form(self) -> (Code, u16, &'static str) {
@@ -153,7 +163,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::StoreRefused { text } => return refused(text),
-            Error::Refused { reason, .. } => of(*reason),
+            Error::Refused { reason, .. } => return refused_by_broker(*reason, &error),
             Error::ConnectionRefused { reason } if is_about_rights(*reason) => Kind::NotAuthorized,
             Error::ConnectionRefused { .. }
             | Error::Unreachable { .. }
@@ -193,15 +203,17 @@ fn refused(text: &str) -> Failure {
     Failure::new(kind, format!("the state store refused: {text}"))
 }
 
-fn of(reason: Reason) -> Kind {
-    match reason {
-        Reason::PACKET_TOO_LARGE => Kind::TooLarge,
-        // Nobody answers: the broker has no state store.
-        Reason::NO_MATCHING_SUBSCRIBERS => Kind::Unsupported,
-        _ if is_about_rights(reason) => Kind::NotAuthorized,
-        _ if reason.is_retryable() => Kind::Unavailable,
-        _ => Kind::Internal,
-    }
+/// A refusal of what carries a request or its answer.
+fn refused_by_broker(reason: Reason, error: &Error) -> Failure {
+    let (kind, remedy) = match reason {
+        Reason::PACKET_TOO_LARGE => (Kind::TooLarge, ""),
+        // It may be one whose store is still to come.
+        Reason::NO_MATCHING_SUBSCRIBERS => (Kind::Unavailable, NO_STORE),
+        _ if is_about_rights(reason) => (Kind::NotAuthorized, RIGHTS),
+        _ if reason.is_retryable() => (Kind::Unavailable, ""),
+        _ => (Kind::Internal, ""),
+    };
+    Failure::new(kind, format!("{error}{remedy}"))
 }
 
 /// Not authorized, bad user name or password, banned, bad authentication method.
@@ -303,7 +315,7 @@ mod tests {
             ),
             (refused("something new"), Kind::Internal),
             (broker(Reason::NOT_AUTHORIZED), Kind::NotAuthorized),
-            (broker(Reason::NO_MATCHING_SUBSCRIBERS), Kind::Unsupported),
+            (broker(Reason::NO_MATCHING_SUBSCRIBERS), Kind::Unavailable),
             (broker(Reason::PACKET_TOO_LARGE), Kind::TooLarge),
             (connection(Reason::NOT_AUTHORIZED), Kind::NotAuthorized),
             (connection(Reason::SESSION_TAKEN_OVER), Kind::Unavailable),
@@ -311,6 +323,13 @@ mod tests {
             (Error::Closed, Kind::Unavailable),
         ] {
             assert_eq!(Failure::from(error.clone()).kind, kind, "{error:?}");
+        }
+        for (reason, remedy) in [
+            (Reason::NO_MATCHING_SUBSCRIBERS, "has no state store"),
+            (Reason::NOT_AUTHORIZED, "allow it to publish to statestore/"),
+        ] {
+            let text = Failure::from(broker(reason)).text;
+            assert!(text.contains(remedy), "{text}");
         }
         let spread = refused("the keys of a group must share the text in their braces");
         let failure = Failure::from(spread);

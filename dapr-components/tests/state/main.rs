@@ -16,6 +16,7 @@ mod faults;
 mod fixture;
 mod identities;
 mod instances;
+mod refusals;
 mod store;
 mod transactions;
 mod ttl;
