@@ -11,7 +11,7 @@ use catena_sdk::{Error, Reason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::etag::EtagError;
+use super::etag::{Condition, EtagError};
 use super::ttl::TtlError;
 
 /// Why an operation fails.
@@ -99,6 +99,22 @@ impl Failure {
             EtagError::Invalid => format!("the ETag for {key:?} is malformed"),
         };
         Self::new(Kind::Etag(error), text)
+    }
+
+    /// The mismatch of a first write that came without an ETag.
+    pub(crate) fn exists(key: &str) -> Self {
+        let text = format!(
+            "{key:?} exists already, and first-write without an ETag wants that it does not"
+        );
+        Self::new(Kind::Etag(EtagError::Mismatch), text)
+    }
+
+    /// The mismatch of a condition that an entry does not meet.
+    pub(crate) fn unmet(condition: &Condition, key: &str) -> Self {
+        match condition {
+            Condition::Absent => Self::exists(key),
+            Condition::Always | Condition::Version(_) => Self::etag(EtagError::Mismatch, key),
+        }
     }
 
     /// As the answer to a single operation or a bulk one.

@@ -10,7 +10,7 @@ use catena_sdk::{Delete, Error, Event, Events, Group, GroupOutcome, Set, TimeToL
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::access::{Access, Ready};
-use super::etag::{Condition, EtagError};
+use super::etag::Condition;
 use super::failure::{Failure, Kind};
 use super::transaction::{Change, Unfoldable, Write, fold};
 use super::{clock, ttl};
@@ -47,21 +47,21 @@ impl<'a> Operations<'a> {
     /// Changes an entry, if its condition is met.
     pub(crate) async fn write(self, write: Write) -> Result<(), Failure> {
         let ready = self.access.ready(self.deadline).await?;
-        let key = &*write.key;
-        match (write.change, write.condition) {
-            (Change::Set { value, lifetime }, condition) => {
+        let (key, condition) = (&*write.key, &write.condition);
+        match (write.change, condition) {
+            (Change::Set { value, lifetime }, _) => {
                 let set = Set::new(write.name, value);
                 let set = match condition {
                     Condition::Always => return self.set(&ready, set, lifetime).await.map(drop),
                     Condition::Absent => set.if_absent(),
                     Condition::Version(version) => {
                         ready.check_compares()?;
-                        set.if_version(&version)
+                        set.if_version(version)
                     }
                 };
                 let events = ready.store.client().events();
                 let is_met = self.set(&ready, set, lifetime).await?;
-                met(is_met, key, events).await
+                met(is_met, (key, condition), events).await
             }
             (Change::Delete, Condition::Always) => {
                 let delete = ready.store.delete_with(Delete::new(write.name));
@@ -69,15 +69,14 @@ impl<'a> Operations<'a> {
             }
             (Change::Delete, Condition::Absent) => {
                 let found = self.read(&ready, &write.name).await?;
-                let mismatch = || Failure::etag(EtagError::Mismatch, key);
-                found.map_or(Ok(()), |_| Err(mismatch()))
+                found.map_or(Ok(()), |_| Err(Failure::exists(key)))
             }
             (Change::Delete, Condition::Version(version)) => {
                 ready.check_compares()?;
                 let events = ready.store.client().events();
-                let delete = Delete::new(write.name).if_version(&version);
+                let delete = Delete::new(write.name).if_version(version);
                 let is_met = self.written(ready.store.delete_with(delete)).await?;
-                met(is_met, key, events).await
+                met(is_met, (key, condition), events).await
             }
         }
     }
@@ -96,7 +95,9 @@ impl<'a> Operations<'a> {
         match self.written(ready.store.apply(&group)).await? {
             GroupOutcome::Applied(_) => Ok(()),
             GroupOutcome::Unmet(index) => match writes.get(index) {
-                Some(write) if is_conditional(write) => met(false, &write.key, events).await,
+                Some(write) if is_conditional(write) => {
+                    met(false, (&write.key, &write.condition), events).await
+                }
                 _ => Err(Failure::new(
                     Kind::Internal,
                     "a condition that nobody gave is not met",
@@ -175,7 +176,11 @@ impl<'a> Operations<'a> {
 
 /// An unmet condition is a mismatch, unless the broker has lost the session meanwhile: then the
 /// client has sent the write again, and what the condition failed on may be the first of the two.
-async fn met(is_met: bool, key: &str, events: Events) -> Result<(), Failure> {
+async fn met(
+    is_met: bool,
+    (key, condition): (&str, &Condition),
+    events: Events,
+) -> Result<(), Failure> {
     if is_met {
         return Ok(());
     }
@@ -184,7 +189,7 @@ async fn met(is_met: bool, key: &str, events: Events) -> Result<(), Failure> {
             it may have been done; read the entry to know";
         return Err(Failure::new(Kind::NoAnswer, text));
     }
-    Err(Failure::etag(EtagError::Mismatch, key))
+    Err(Failure::unmet(condition, key))
 }
 
 /// Looks through what has happened already; waits for nothing.
@@ -224,7 +229,7 @@ fn add(group: Group, write: &Write) -> Group {
 
 fn unfoldable(error: Unfoldable) -> Failure {
     match error {
-        Unfoldable::Etag { key, error } => Failure::etag(error, &key),
+        Unfoldable::Unmet { key, condition } => Failure::unmet(&condition, &key),
         Unfoldable::OnlyAbsent { key } => {
             let text = format!(
                 "the transaction does nothing with {key:?} but to demand, by first-write and \

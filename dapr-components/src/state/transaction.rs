@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::etag::{Condition, EtagError};
+use super::etag::Condition;
 
 /// A change of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub(crate) enum Change {
 /// Why a sequence cannot be a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unfoldable {
-    /// A condition cannot be met after what an earlier operation does.
-    Etag { key: String, error: EtagError },
+    /// The condition cannot be met after what an earlier operation does.
+    Unmet { key: String, condition: Condition },
     /// It would only find out that a key does not exist, which no write of the store does.
     OnlyAbsent { key: String },
 }
@@ -70,16 +70,16 @@ pub(crate) fn fold(sequence: Vec<Write>) -> Result<Vec<Write>, Unfoldable> {
 /// Whether the later write can be done is decided by the earlier one; what then is, by the later.
 fn follow(earlier: &mut Write, later: Write) -> Result<(), Unfoldable> {
     let exists = matches!(earlier.change, Change::Set { .. });
-    let is_met = match later.condition {
+    let is_met = match &later.condition {
         Condition::Always => true,
         Condition::Absent => !exists,
         // Nobody can know a version that is not given yet.
         Condition::Version(_) => false,
     };
     if !is_met {
-        return Err(Unfoldable::Etag {
+        return Err(Unfoldable::Unmet {
             key: later.key,
-            error: EtagError::Mismatch,
+            condition: later.condition,
         });
     }
     earlier.change = later.change;
@@ -154,17 +154,17 @@ mod tests {
     #[test]
     fn what_cannot_be_met_after_an_earlier_operation_is_told_without_asking() {
         use Condition::{Absent, Always};
-        let mismatch = Err(Unfoldable::Etag {
-            key: "a".to_owned(),
-            error: EtagError::Mismatch,
-        });
         let known = || Condition::Version(version(1));
-        for sequence in [
-            vec![set("a", "1", Always), set("a", "2", Absent)],
-            vec![set("a", "1", known()), set("a", "2", known())],
-            vec![delete("a", Always), delete("a", known())],
+        for (sequence, condition) in [
+            (vec![set("a", "1", Always), set("a", "2", Absent)], Absent),
+            (
+                vec![set("a", "1", known()), set("a", "2", known())],
+                known(),
+            ),
+            (vec![delete("a", Always), delete("a", known())], known()),
         ] {
-            assert_eq!(fold(sequence), mismatch);
+            let key = "a".to_owned();
+            assert_eq!(fold(sequence), Err(Unfoldable::Unmet { key, condition }));
         }
         let only = Err(Unfoldable::OnlyAbsent {
             key: "a".to_owned(),
@@ -244,7 +244,7 @@ mod tests {
             let expected = sequentially(before.clone(), &sequence);
             match fold(sequence) {
                 Ok(group) => prop_assert_eq!(at_once(before, &group), expected),
-                Err(Unfoldable::Etag { .. }) => prop_assert_eq!(expected, None),
+                Err(Unfoldable::Unmet { .. }) => prop_assert_eq!(expected, None),
                 Err(Unfoldable::OnlyAbsent { .. }) => {}
             }
         }

@@ -144,7 +144,10 @@ async fn the_first_write_without_an_etag_wins() {
             store.delete(delete("k")).await.unwrap();
             store.set(write("first")).await.unwrap();
             assert_eq!(store.value("k").await.unwrap(), b"first");
-            assert!(store.set(write("second")).await.unwrap_err().is_mismatch());
+            let failed = store.set(write("second")).await.unwrap_err();
+            assert!(failed.is_mismatch());
+            // Nobody has sent an ETag.
+            assert!(failed.text().contains("exists already"), "{failed:?}");
             assert_eq!(store.value("k").await.unwrap(), b"first");
         }
     }
@@ -173,7 +176,8 @@ async fn a_first_write_delete_demands_that_there_is_nothing() {
     delete.options = first_write();
     store.delete(delete.clone()).await.unwrap();
     store.set(set("k", "1")).await.unwrap();
-    assert!(store.delete(delete).await.unwrap_err().is_mismatch());
+    let failed = store.delete(delete).await.unwrap_err();
+    assert!(failed.is_mismatch() && failed.text().contains("exists already"));
     assert_eq!(store.value("k").await.unwrap(), b"1");
 }
 

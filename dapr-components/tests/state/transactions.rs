@@ -225,13 +225,20 @@ async fn nothing_is_done_unless_all_conditions_are_met() {
         missing.etag = etag(&known);
         let mut bad = set("shop||a", "2");
         bad.etag = etag("bad-etag");
-        for unmet in [one(taken), one(missing), one(bad)] {
+        let exists = "exists already";
+        let differs = "not there with this ETag";
+        for (unmet, why) in [
+            (one(taken), exists),
+            (one(missing), differs),
+            (one(bad), differs),
+        ] {
             let operations = vec![one(set("shop||b", "2")), unmet];
             let failed = store
                 .transact(operations, HashMap::new())
                 .await
                 .unwrap_err();
             assert_eq!(failed.http_code(), 409, "{failed:?}");
+            assert!(failed.text().contains(why), "{failed:?}");
             assert_eq!(store.value("shop||b").await, None);
         }
         let mut fresh = set("shop||b", "2");
