@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::etag::{Condition, EtagError};
+use super::keys::PartitionBy;
 use super::ttl::TtlError;
 
 /// Why an operation fails.
@@ -53,10 +54,8 @@ const DOMAIN: &str = "catena";
 /// Texts travel in HTTP/2 trailers, whose length is limited.
 const TEXT_BYTES_MAX: usize = 1_024;
 
-/// What an application does whose transaction spreads.
-const ONE_PARTITION: &str = "the keys of a transaction have to share a partition: send the same \
-    metadata partitionKey with each Set, Get, Delete and transaction of these keys, or set the \
-    component's metadata partitionBy to prefix";
+/// The store's refusal of a transaction whose keys do not meet.
+const SPREADS: &str = "the keys of a group must share the text in their braces";
 
 /// What to do about a broker where nobody takes requests.
 const NO_STORE: &str = ": the broker has no state store, since nobody there takes requests on \
@@ -115,6 +114,28 @@ impl Failure {
             Condition::Absent => Self::exists(key),
             Condition::Always | Condition::Version(_) => Self::etag(EtagError::Mismatch, key),
         }
+    }
+
+    /// Why a transaction fails: where its keys do not meet, with the remedy that there is.
+    pub(crate) fn of_transaction(error: Error, by: PartitionBy) -> Self {
+        if !matches!(&error, Error::StoreRefused { text } if text == SPREADS) {
+            return error.into();
+        }
+        let or = match by {
+            PartitionBy::Prefix => {
+                "give all of them one prefix, the text before `||`: the component's metadata \
+                 keyPrefix must not be none for that"
+            }
+            PartitionBy::Key => {
+                "set the component's metadata partitionBy to prefix, for keys that have one \
+                 prefix, the text before `||`"
+            }
+        };
+        let text = format!(
+            "the keys of a transaction have to share a partition: send the same metadata \
+             partitionKey with each Set, Get, Delete and transaction of these keys, or {or}"
+        );
+        Self::new(Kind::Invalid, text)
     }
 
     /// As the answer to a single operation or a bulk one.
@@ -208,9 +229,7 @@ fn refused(text: &str) -> Failure {
         "the key is too long" | "the value is too long" => Kind::TooLarge,
         "the key length is zero" => Kind::Invalid,
         "unknown command" => Kind::Unsupported,
-        "the keys of a group must share the text in their braces" => {
-            return Failure::new(Kind::Invalid, ONE_PARTITION);
-        }
+        SPREADS => Kind::Invalid,
         _ if text.contains("fencing token") || text.contains("too far in the future") => {
             Kind::Precondition
         }
@@ -347,9 +366,28 @@ mod tests {
             let text = Failure::from(broker(reason)).text;
             assert!(text.contains(remedy), "{text}");
         }
-        let spread = refused("the keys of a group must share the text in their braces");
-        let failure = Failure::from(spread);
-        assert!(failure.text.contains("partitionKey") && failure.text.contains("partitionBy"));
+    }
+
+    #[test]
+    fn a_transaction_that_spreads_is_told_a_remedy_that_is_not_in_force_yet() {
+        let refused = |text: &str| Error::StoreRefused {
+            text: text.to_owned(),
+        };
+        for (by, other, remedy) in [
+            (PartitionBy::Prefix, "partitionBy", "keyPrefix"),
+            (PartitionBy::Key, "keyPrefix", "partitionBy to prefix"),
+        ] {
+            let failure = Failure::of_transaction(refused(SPREADS), by);
+            assert_eq!(failure.kind, Kind::Invalid);
+            let text = failure.text;
+            assert!(
+                text.contains("partitionKey") && text.contains(remedy),
+                "{text}"
+            );
+            assert!(!text.contains(other), "{text}");
+            let failure = Failure::of_transaction(refused("not authorized"), by);
+            assert_eq!(failure.kind, Kind::NotAuthorized);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::access::{Access, Ready};
 use super::etag::Condition;
 use super::failure::{Failure, Kind};
+use super::keys::PartitionBy;
 use super::transaction::{Change, Unfoldable, Write, fold};
 use super::{clock, ttl};
 
@@ -81,8 +82,12 @@ impl<'a> Operations<'a> {
         }
     }
 
-    /// Does all of a transaction, or nothing.
-    pub(crate) async fn transact(self, sequence: Vec<Write>) -> Result<(), Failure> {
+    /// Does all of a transaction, or nothing. How its keys got their names is for whom it fails.
+    pub(crate) async fn transact(
+        self,
+        sequence: Vec<Write>,
+        by: PartitionBy,
+    ) -> Result<(), Failure> {
         let writes = fold(sequence).map_err(unfoldable)?;
         if writes.is_empty() {
             return Ok(());
@@ -92,7 +97,10 @@ impl<'a> Operations<'a> {
         let events = ready.store.client().events();
         let is_conditional = |write: &Write| write.condition != Condition::Always;
         let group = writes.iter().fold(Group::new(), add);
-        match self.written(ready.store.apply(&group)).await? {
+        let applied = self.written_as(ready.store.apply(&group), |error| {
+            Failure::of_transaction(error, by)
+        });
+        match applied.await? {
             GroupOutcome::Applied(_) => Ok(()),
             GroupOutcome::Unmet(index) => match writes.get(index) {
                 Some(write) if is_conditional(write) => {
@@ -147,9 +155,18 @@ impl<'a> Operations<'a> {
 
     /// The answer to a write.
     async fn written<T>(self, write: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+        self.written_as(write, Failure::from).await
+    }
+
+    /// As [`Self::written`], with a failure of one's own.
+    async fn written_as<T>(
+        self,
+        write: impl Future<Output = Result<T, Error>>,
+        failure: impl FnOnce(Error) -> Failure,
+    ) -> Result<T, Failure> {
         let written = timeout_at(self.deadline, write).await;
         written.unwrap_or(Err(self.late())).map_err(|error| {
-            let mut failure = Failure::from(error);
+            let mut failure = failure(error);
             if failure.kind == Kind::NoAnswer {
                 failure
                     .text

@@ -163,11 +163,12 @@ impl TransactionalStateStore for Services {
         request: Request<proto::TransactionalStateRequest>,
     ) -> Result<Response<proto::TransactionalStateResponse>, Status> {
         let instance = self.instances.find(&request).await?;
-        let writes = request::transaction(request.into_inner(), instance.partition_by());
+        let by = instance.partition_by();
+        let writes = request::transaction(request.into_inner(), by);
         let writes = writes.map_err(Failure::into_kit_status)?;
         let done = instance
             .operations(instance.deadline())
-            .transact(writes)
+            .transact(writes, by)
             .await;
         done.map_err(Failure::into_kit_status)?;
         Ok(Response::new(proto::TransactionalStateResponse {}))

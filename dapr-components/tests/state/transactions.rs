@@ -158,6 +158,15 @@ async fn an_application_s_keys_meet_unless_the_component_spreads_them() {
         spread(&fixture.store).await.unwrap();
         assert_eq!(fixture.store.value("shop||7").await.unwrap(), b"1");
 
+        // Already in force, so that it is no remedy.
+        let operations = (0..8).map(|n| one(set(&n.to_string(), "1"))).collect();
+        let made = fixture.store.transact(operations, HashMap::new()).await;
+        let failed = made.unwrap_err();
+        assert_eq!(failed.http_code(), 400);
+        let text = failed.text();
+        assert!(text.contains("partitionKey") && text.contains("keyPrefix"));
+        assert!(!text.contains("partitionBy"), "{text}");
+
         let by_key = fixture.component("by-key", &[("partitionBy", "key")]).await;
         let failed = spread(&by_key).await.unwrap_err();
         assert_eq!(failed.http_code(), 400);
