@@ -28,6 +28,7 @@ pub mod context;
 pub mod discovery;
 mod health;
 pub mod instances;
+mod limits;
 pub mod link;
 pub mod logging;
 pub mod metadata;

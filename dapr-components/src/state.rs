@@ -19,6 +19,7 @@ mod instance;
 mod keys;
 mod operations;
 mod request;
+mod room;
 mod service;
 mod settings;
 mod transaction;

@@ -16,15 +16,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tonic::Status;
 
 use crate::context::Context;
+use crate::limits::RESPONSE_BYTES_MAX;
 use crate::status;
 
 use super::deliveries::{Deliveries, Number, Rules, StreamNumber};
 use super::mapping;
 use super::opening::Opening;
 use super::settings::{Delivery, TopicName};
-
-/// What a sidecar takes at most is 4 MiB; a larger message would end its stream for ever.
-const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
 
 /// Pauses between attempts to subscribe, or to publish to a dead-letter topic.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -273,6 +271,7 @@ impl Topic {
     fn handle_message(&mut self, message: Message) {
         let raw = self.delivery.raw;
         let response = mapping::response(&message, raw);
+        // It would end the stream for ever.
         let is_large = response.encoded_len() > RESPONSE_BYTES_MAX;
         let held = Held {
             message,

@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     NotAuthorized,
     /// Key or value are longer than the broker takes.
     TooLarge,
+    /// A value or answer is longer than a sidecar takes.
+    TooLargeForSidecar,
     /// The store is full.
     QuotaExceeded,
     /// The key is protected by a fencing token, or a clock is wrong.
@@ -76,6 +78,7 @@ impl Kind {
             Self::Invalid => (Code::InvalidArgument, 400, "INVALID_REQUEST"),
             Self::NotAuthorized => (Code::PermissionDenied, 403, "NOT_AUTHORIZED"),
             Self::TooLarge => (Code::InvalidArgument, 413, "TOO_LARGE"),
+            Self::TooLargeForSidecar => (Code::ResourceExhausted, 413, "TOO_LARGE_FOR_SIDECAR"),
             Self::QuotaExceeded => (Code::ResourceExhausted, 507, "QUOTA_EXCEEDED"),
             Self::Precondition => (Code::FailedPrecondition, 412, "PRECONDITION_FAILED"),
             Self::Unavailable => (Code::Unavailable, 503, "UNAVAILABLE"),

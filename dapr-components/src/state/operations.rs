@@ -14,7 +14,7 @@ use super::etag::Condition;
 use super::failure::{Failure, Kind};
 use super::keys::PartitionBy;
 use super::transaction::{Change, Unfoldable, Write, fold};
-use super::{clock, ttl};
+use super::{clock, room, ttl};
 
 /// An entry as an answer shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,11 @@ impl<'a> Operations<'a> {
     /// Reads an entry.
     pub(crate) async fn get(self, name: &str) -> Result<Option<Found>, Failure> {
         let ready = self.access.ready(self.deadline).await?;
-        self.read(&ready, name).await
+        let found = self.read(&ready, name).await?;
+        if let Some(found) = &found {
+            room::check(name, &found.value)?;
+        }
+        Ok(found)
     }
 
     /// Changes an entry, if its condition is met.

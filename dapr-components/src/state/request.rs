@@ -14,7 +14,7 @@ use super::failure::{Failure, Kind};
 use super::keys::{self, PartitionBy};
 use super::operations::Found;
 use super::transaction::{Change, Write};
-use super::ttl;
+use super::{room, ttl};
 
 /// The metadata item that says which keys belong together.
 const PARTITION_KEY: &str = "partitionKey";
@@ -110,6 +110,7 @@ fn set_in(
     partition_key: Option<&str>,
     by: PartitionBy,
 ) -> Result<Write, Failure> {
+    room::check(&request.key, &request.value)?;
     let change = Change::Set {
         value: request.value,
         lifetime: ttl::lifetime(&request.metadata)?,

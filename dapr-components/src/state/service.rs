@@ -17,6 +17,7 @@ use super::bulk;
 use super::failure::{Failure, Kind};
 use super::instance::Instance;
 use super::request;
+use super::room::Room;
 use super::transaction::Write;
 use crate::instances::{Flavour, Instances};
 use crate::server::{REQUEST_BYTES_MAX, Served};
@@ -231,6 +232,7 @@ async fn all_written(
 }
 
 /// Reads all items, and tells of each whether it failed; but of a broker that is away, in one word.
+/// What does not fit into one answer has failed.
 async fn all_read(
     instance: Arc<Instance>,
     items: Vec<proto::GetRequest>,
@@ -238,15 +240,16 @@ async fn all_read(
 ) -> Result<Vec<proto::BulkStateItem>, Status> {
     let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();
     let deadline = instance.deadline();
+    let room = Arc::new(Room::beside(&items).map_err(Failure::into_status)?);
     let results = bulk::each(
         items,
         |item| &item.key,
         parallelism,
         move |item| {
-            let instance = Arc::clone(&instance);
+            let (instance, room) = (Arc::clone(&instance), Arc::clone(&room));
             async move {
                 let name = request::name(&item.key, &item.metadata, instance.partition_by())?;
-                instance.operations(deadline).get(&name).await
+                room.take(instance.operations(deadline).get(&name).await)
             }
         },
     );

@@ -1,7 +1,11 @@
 //! The operations that Dapr's conformance suite always runs: set, get, delete and their bulk forms.
 
+use catena_dapr_proto::v1::BulkStateItem;
+use catena_sdk::{Client, StateStore};
+use tonic::Code;
+
 use crate::fixture::{Fixture, PARTITIONS};
-use crate::store::{Header, delete, get, set};
+use crate::store::{Failed, Header, delete, get, metadata, one, set};
 
 /// Names and bytes as the suite's values arrive: JSON, but for bytes.
 const VALUES: [(&str, &[u8]); 9] = [
@@ -112,11 +116,14 @@ async fn nothing_is_nothing() {
     assert_eq!(store.set(set("", "1")).await.unwrap_err().http_code(), 400);
 }
 
+/// 4 MiB, less what an envelope may need.
+const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024 - 64 * 1024;
+
 #[tokio::test]
 async fn a_large_value_travels_and_one_that_is_too_large_is_refused() {
     let fixture = Fixture::start().await;
     let store = &fixture.store;
-    let large = vec![7; 3 * 1024 * 1024];
+    let large = vec![7; VALUE_BYTES_MAX];
     store.set(set("large", large.clone())).await.unwrap();
     assert_eq!(store.value("large").await, Some(large));
     let key = "k".repeat(70_000);
@@ -125,6 +132,68 @@ async fn a_large_value_travels_and_one_that_is_too_large_is_refused() {
         413
     );
     store.ping().await.unwrap();
+}
+
+#[track_caller]
+fn is_too_large_for_a_sidecar(failed: &Failed) {
+    let tag = failed.tag();
+    assert_eq!(tag, Some("ERR_STATE_TOO_LARGE_FOR_SIDECAR"), "{failed:?}");
+    assert!(matches!(
+        failed,
+        Failed::Kit {
+            code: Code::ResourceExhausted,
+            http_code: 413,
+            ..
+        }
+    ));
+    assert!(failed.text().contains("4 MiB"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_value_that_no_sidecar_could_read_is_neither_set_nor_sent() {
+    let fixture = Fixture::start().await;
+    let store = &fixture.store;
+    let large = vec![7; VALUE_BYTES_MAX + 1];
+    let made = store.set(set("large", large.clone())).await;
+    is_too_large_for_a_sidecar(&made.unwrap_err());
+    let both = vec![set("small", "1"), set("large", large.clone())];
+    let made = store.bulk_set(both.clone()).await;
+    is_too_large_for_a_sidecar(&made.unwrap_err());
+    assert_eq!(store.value("small").await.unwrap(), b"1");
+    store.delete(delete("small")).await.unwrap();
+    let partition = metadata([("partitionKey", "p")]);
+    let made = { store }.transact(both.into_iter().map(one).collect(), partition);
+    is_too_large_for_a_sidecar(&made.await.unwrap_err());
+    assert_eq!(store.value("small").await, None);
+
+    // Another client of the store knows no sidecar.
+    let client = Client::connect(&fixture.broker.url()).await.unwrap();
+    let other = StateStore::new(&client).await.unwrap();
+    other.set("large", large).await.unwrap();
+    is_too_large_for_a_sidecar(&store.get(get("large")).await.unwrap_err());
+    let found = store.bulk_get(vec![get("large"), get("none")], 0).await;
+    let found = found.unwrap();
+    assert!(found[0].error.contains("4 MiB") && found[0].data.is_empty());
+    assert_eq!(found[1].error, "");
+}
+
+#[tokio::test]
+async fn a_bulk_get_has_the_values_that_a_sidecar_takes_at_a_time() {
+    let fixture = Fixture::start().await;
+    let store = &fixture.store;
+    let keys: Vec<String> = (0..6).map(|n| format!("k{n}")).collect();
+    for key in &keys {
+        store.set(set(key, vec![7; 1024 * 1024])).await.unwrap();
+    }
+    let asked = || keys.iter().map(|key| get(key)).collect();
+    // The client of this test has the limit of a sidecar's.
+    let found = store.bulk_get(asked(), 1).await.unwrap();
+    let has_value = |item: &&BulkStateItem| item.data.len() == 1024 * 1024;
+    assert_eq!(found.iter().filter(has_value).count(), 3);
+    for item in found.iter().filter(|item| !has_value(item)) {
+        assert!(item.error.contains("ask for fewer keys"), "{}", item.error);
+        assert!(item.data.is_empty() && item.etag.is_none());
+    }
 }
 
 /// `actorStateStore`: bytes of a protobuf message.
