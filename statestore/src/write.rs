@@ -265,7 +265,7 @@ impl StateStore {
 fn decide_delete<'a>(entry: Option<&Record>, delete: &Delete<'_>) -> Decision<'a> {
     let Some(record) = entry else {
         return match delete.condition {
-            DeleteCondition::Always => Decision::Absent,
+            DeleteCondition::Always | DeleteCondition::Absent => Decision::Absent,
             DeleteCondition::Value(_) | DeleteCondition::Version(_) => Decision::Unmet {
                 reply: 0,
                 version: None,
@@ -276,6 +276,7 @@ fn decide_delete<'a>(entry: Option<&Record>, delete: &Delete<'_>) -> Decision<'a
         DeleteCondition::Always => true,
         DeleteCondition::Value(value) => record.value() == value,
         DeleteCondition::Version(version) => record.version() == version,
+        DeleteCondition::Absent => false,
     };
     if is_met {
         Decision::Remove(record.charge())

@@ -44,6 +44,8 @@ pub(crate) struct Abilities {
     pub(crate) compares: bool,
     /// Several changes, all or none.
     pub(crate) groups: bool,
+    /// Changes that depend on a key that stays absent.
+    pub(crate) absences: bool,
     /// Tells how long an entry lives on.
     pub(crate) lifetimes: bool,
 }
@@ -157,12 +159,22 @@ impl Ready {
             Failure::new(Kind::Unsupported, text)
         })
     }
+
+    /// Fails if no group of the store can demand that a key does not exist and leave it so.
+    pub(crate) fn check_absences(&self) -> Result<(), Failure> {
+        self.abilities.absences.then_some(()).ok_or_else(|| {
+            let text = "a transaction cannot demand, by first-write and delete, that a key does \
+                not exist: this broker's state store announces no feature `absent`";
+            Failure::new(Kind::Unsupported, text)
+        })
+    }
 }
 
 impl Abilities {
     const ALL: Self = Self {
         compares: true,
         groups: true,
+        absences: true,
         lifetimes: true,
     };
 
@@ -171,6 +183,7 @@ impl Abilities {
         Self {
             compares: has("cas"),
             groups: has("multi"),
+            absences: has("absent"),
             lifetimes: has("pttl"),
         }
     }

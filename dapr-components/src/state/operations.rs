@@ -13,7 +13,7 @@ use super::access::{Access, Ready};
 use super::etag::Condition;
 use super::failure::{Failure, Kind};
 use super::keys::PartitionBy;
-use super::transaction::{Change, Unfoldable, Write, fold};
+use super::transaction::{Change, Unmet, Write, fold};
 use super::{clock, room, ttl};
 
 /// An entry as an answer shows it.
@@ -92,12 +92,16 @@ impl<'a> Operations<'a> {
         sequence: Vec<Write>,
         by: PartitionBy,
     ) -> Result<(), Failure> {
-        let writes = fold(sequence).map_err(unfoldable)?;
+        let unmet = |it: Unmet| Failure::unmet(&it.condition, &it.key);
+        let writes = fold(sequence).map_err(unmet)?;
         if writes.is_empty() {
             return Ok(());
         }
         let ready = self.access.ready(self.deadline).await?;
         ready.check_groups()?;
+        if writes.iter().any(Write::only_demands_absence) {
+            ready.check_absences()?;
+        }
         let events = ready.store.client().events();
         let is_conditional = |write: &Write| write.condition != Condition::Always;
         let group = writes.iter().fold(Group::new(), add);
@@ -243,20 +247,7 @@ fn add(group: Group, write: &Write) -> Group {
         (Change::Delete, Condition::Version(version)) => {
             group.delete(Delete::new(name).if_version(version))
         }
-        // That a key is absent is no condition of a delete, and has been refused before.
-        (Change::Delete, Condition::Always | Condition::Absent) => group.delete(Delete::new(name)),
-    }
-}
-
-fn unfoldable(error: Unfoldable) -> Failure {
-    match error {
-        Unfoldable::Unmet { key, condition } => Failure::unmet(&condition, &key),
-        Unfoldable::OnlyAbsent { key } => {
-            let text = format!(
-                "the transaction does nothing with {key:?} but to demand, by first-write and \
-                 delete, that it does not exist; the state store has no such write"
-            );
-            Failure::new(Kind::Invalid, text)
-        }
+        (Change::Delete, Condition::Always) => group.delete(Delete::new(name)),
+        (Change::Delete, Condition::Absent) => group.require_absent(name),
     }
 }

@@ -35,17 +35,15 @@ pub(crate) enum Change {
     Delete,
 }
 
-/// Why a sequence cannot be a group.
+/// A condition that cannot be met after what an earlier operation does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Unfoldable {
-    /// The condition cannot be met after what an earlier operation does.
-    Unmet { key: String, condition: Condition },
-    /// It would only find out that a key does not exist, which no write of the store does.
-    OnlyAbsent { key: String },
+pub(crate) struct Unmet {
+    pub(crate) key: String,
+    pub(crate) condition: Condition,
 }
 
 /// The same effect with each name once, in the order in which names come first.
-pub(crate) fn fold(sequence: Vec<Write>) -> Result<Vec<Write>, Unfoldable> {
+pub(crate) fn fold(sequence: Vec<Write>) -> Result<Vec<Write>, Unmet> {
     let mut folded: Vec<Write> = Vec::with_capacity(sequence.len());
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for write in sequence {
@@ -58,17 +56,18 @@ pub(crate) fn fold(sequence: Vec<Write>) -> Result<Vec<Write>, Unfoldable> {
             }
         }
     }
-    let asks = |it: &&Write| it.change == Change::Delete && it.condition == Condition::Absent;
-    match folded.iter().find(asks) {
-        Some(write) => Err(Unfoldable::OnlyAbsent {
-            key: write.key.clone(),
-        }),
-        None => Ok(folded),
+    Ok(folded)
+}
+
+impl Write {
+    /// Whether it only demands that a key does not exist.
+    pub(crate) fn only_demands_absence(&self) -> bool {
+        self.change == Change::Delete && self.condition == Condition::Absent
     }
 }
 
 /// Whether the later write can be done is decided by the earlier one; what then is, by the later.
-fn follow(earlier: &mut Write, later: Write) -> Result<(), Unfoldable> {
+fn follow(earlier: &mut Write, later: Write) -> Result<(), Unmet> {
     let exists = matches!(earlier.change, Change::Set { .. });
     let is_met = match &later.condition {
         Condition::Always => true,
@@ -77,7 +76,7 @@ fn follow(earlier: &mut Write, later: Write) -> Result<(), Unfoldable> {
         Condition::Version(_) => false,
     };
     if !is_met {
-        return Err(Unfoldable::Unmet {
+        return Err(Unmet {
             key: later.key,
             condition: later.condition,
         });
@@ -143,6 +142,10 @@ mod tests {
                 vec![set("a", "2", Absent)],
             ),
             (
+                vec![set("a", "1", Absent), delete("a", Always)],
+                vec![delete("a", Absent)],
+            ),
+            (
                 vec![set("a", "1", known()), delete("a", Always)],
                 vec![delete("a", known())],
             ),
@@ -164,13 +167,8 @@ mod tests {
             (vec![delete("a", Always), delete("a", known())], known()),
         ] {
             let key = "a".to_owned();
-            assert_eq!(fold(sequence), Err(Unfoldable::Unmet { key, condition }));
+            assert_eq!(fold(sequence), Err(Unmet { key, condition }));
         }
-        let only = Err(Unfoldable::OnlyAbsent {
-            key: "a".to_owned(),
-        });
-        assert_eq!(fold(vec![delete("a", Absent)]), only);
-        assert_eq!(fold(vec![set("a", "1", Absent), delete("a", Always)]), only);
     }
 
     /// Entries by name, each with the version of its value.
@@ -244,8 +242,7 @@ mod tests {
             let expected = sequentially(before.clone(), &sequence);
             match fold(sequence) {
                 Ok(group) => prop_assert_eq!(at_once(before, &group), expected),
-                Err(Unfoldable::Unmet { .. }) => prop_assert_eq!(expected, None),
-                Err(Unfoldable::OnlyAbsent { .. }) => {}
+                Err(Unmet { .. }) => prop_assert_eq!(expected, None),
             }
         }
     }

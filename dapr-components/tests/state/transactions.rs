@@ -265,6 +265,30 @@ async fn nothing_is_done_unless_all_conditions_are_met() {
 }
 
 #[tokio::test]
+async fn a_first_write_delete_demands_that_there_is_nothing_and_leaves_it_so() {
+    for partitions in PARTITIONS {
+        let fixture = Fixture::with_partitions(partitions).await;
+        let store = &fixture.store;
+        let mut absent = delete("shop||lock");
+        absent.options = first_write();
+        let operations = |value: &str| vec![one(set("shop||a", value)), one(absent.clone())];
+        let made = store.transact(operations("1"), HashMap::new());
+        made.await.unwrap();
+        assert_eq!(store.value("shop||a").await.unwrap(), b"1");
+        let found = store.get(get("shop||lock")).await.unwrap();
+        assert_eq!(found.etag, None);
+
+        store.set(set("shop||lock", "mine")).await.unwrap();
+        let made = store.transact(operations("2"), HashMap::new()).await;
+        let failed = made.unwrap_err();
+        assert_eq!(failed.http_code(), 409, "{failed:?}");
+        assert!(failed.text().contains("exists already"), "{failed:?}");
+        assert_eq!(store.value("shop||a").await.unwrap(), b"1");
+        assert_eq!(store.value("shop||lock").await.unwrap(), b"mine");
+    }
+}
+
+#[tokio::test]
 async fn a_transaction_has_as_many_operations_as_is_told() {
     let fixture = Fixture::start().await;
     let store = &fixture.store;

@@ -43,7 +43,7 @@ pub enum Command<'a> {
 pub enum Write<'a> {
     /// `SET` or, conditional on a version, `CAS`.
     Set(Set<'a>),
-    /// `DEL`, `VDEL` or, conditional on a version, `CAD`.
+    /// `DEL`, `VDEL`, conditional on a version `CAD`, or `ABSENT`, which finds nothing to remove.
     Delete(Delete<'a>),
     /// `INCRBY`.
     Increment(Increment<'a>),
@@ -93,6 +93,8 @@ pub enum DeleteCondition<'a> {
     Value(&'a [u8]),
     /// `CAD`: if the key has this version.
     Version(Version),
+    /// `ABSENT`: if the key does not exist. Alone it only tells; in a group all depends on it.
+    Absent,
 }
 
 /// Adds to a decimal number; an absent key counts as 0. Keeps the key's expiry.

@@ -124,6 +124,7 @@ impl Delete<'_> {
     fn encode(&self, out: &mut Vec<u8>) {
         match self.condition {
             DeleteCondition::Always => elements(out, &[b"DEL", self.key]),
+            DeleteCondition::Absent => elements(out, &[b"ABSENT", self.key]),
             DeleteCondition::Value(value) => elements(out, &[b"VDEL", self.key, value]),
             DeleteCondition::Version(version) => {
                 elements(out, &[b"CAD", self.key, text(version).as_bytes()]);

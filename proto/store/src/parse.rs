@@ -116,6 +116,9 @@ impl<'a> Arguments<'a> {
             b"DEL" => self
                 .lone_key()
                 .map(|key| delete(key, DeleteCondition::Always)),
+            b"ABSENT" => self
+                .lone_key()
+                .map(|key| delete(key, DeleteCondition::Absent)),
             b"VDEL" => {
                 let key = self.key(3..=3)?;
                 Ok(delete(key, DeleteCondition::Value(self.after[1])))

@@ -20,7 +20,9 @@ pub const LIVES_NOT: i64 = -2;
 const VERSION_BYTES: usize = 22 + NODE.len();
 
 /// The names of what this server can do beyond the published protocol.
-pub const FEATURES: &[&str] = &["cas", "mget", "multi", "pttl", "getpx", "incrby", "resume"];
+pub const FEATURES: &[&str] = &[
+    "cas", "mget", "multi", "absent", "pttl", "getpx", "incrby", "resume",
+];
 
 /// The reply to a command that is no scan, multi-get, get with time to live, group or question for
 /// features.

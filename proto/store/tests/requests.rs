@@ -295,6 +295,10 @@ fn a_group_holds_writes_only() {
     );
     refused(&group("*2\r\n$3\r\nDEL\r\n$0\r\n\r\n"), Refusal::KeyEmpty);
     refused(&group("*1\r\n$3\r\nDEL\r\n"), Refusal::ArgumentCount);
+    refused(
+        &group("*3\r\n$6\r\nABSENT\r\n$1\r\na\r\n$1\r\nb\r\n"),
+        Refusal::ArgumentCount,
+    );
     refused(&group("$3\r\nDEL\r\n"), Refusal::Syntax);
     refused(&group("*2\r\n$3\r\nDEL\r\n$1\r\na\r\nx"), Refusal::Syntax);
     // A later element that breaks the grammar is told before an earlier command that is unknown.
@@ -393,7 +397,7 @@ fn any_write() -> impl Strategy<Value = Vec<u8>> {
     let bytes = || proptest::collection::vec(any::<u8>(), 0..12);
     let key = proptest::collection::vec(any::<u8>(), 1..12);
     let lifetime = proptest::option::of(1u64..);
-    (key, bytes(), lifetime, any::<u64>(), any::<i64>(), 0..8).prop_map(
+    (key, bytes(), lifetime, any::<u64>(), any::<i64>(), 0..9).prop_map(
         |(key, value, lifetime, packed, by, kind)| {
             let version = Version::from_packed(packed);
             let lifetime = lifetime.and_then(Lifetime::from_millis);
@@ -419,6 +423,7 @@ fn any_write() -> impl Strategy<Value = Vec<u8>> {
                 4 => delete(DeleteCondition::Always),
                 5 => delete(DeleteCondition::Value(&value)),
                 6 => delete(DeleteCondition::Version(version)),
+                7 => delete(DeleteCondition::Absent),
                 _ => Write::Increment(Increment { key: &key, by }),
             };
             let mut payload = Vec::new();

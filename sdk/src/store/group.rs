@@ -1,7 +1,9 @@
 //! Several writes, all or none.
 
 use bytes::Bytes;
-use catena_store::{GroupResult, Increment, Reply, Write, encode_group, limits::GROUP_WRITES_MAX};
+use catena_store::{
+    DeleteCondition, GroupResult, Increment, Reply, Write, encode_group, limits::GROUP_WRITES_MAX,
+};
 
 use super::calls::{Beside, list, unexpected};
 use super::write::{Delete, Set};
@@ -50,6 +52,7 @@ enum One {
     Set(Set),
     Delete(Delete),
     Increment { key: Bytes, by: i64 },
+    Absent { key: Bytes },
 }
 
 /// What came of a group.
@@ -113,6 +116,14 @@ impl Group {
         self
     }
 
+    /// Demands that a key does not exist, and leaves it so. Needs a store with the
+    /// [feature](StateStore::features) `absent`.
+    pub fn require_absent(mut self, key: impl Into<Bytes>) -> Self {
+        let key = key.into();
+        self.writes.push(One::Absent { key });
+        self
+    }
+
     /// The token of all writes; of several, the highest counts.
     pub fn fencing_token(mut self, token: &Version) -> Self {
         self.raise(Some(token));
@@ -143,6 +154,10 @@ impl One {
             Self::Set(set) => set.write(),
             Self::Delete(delete) => delete.write(),
             Self::Increment { key, by } => Ok(Write::Increment(Increment { key, by: *by })),
+            Self::Absent { key } => Ok(Write::Delete(catena_store::Delete {
+                key,
+                condition: DeleteCondition::Absent,
+            })),
         }
     }
 
@@ -150,9 +165,11 @@ impl One {
         let told = || version.ok_or_else(|| Error::answer("a write has no version"));
         Ok(match (self, reply) {
             (Self::Set(_), Reply::Ok) => Written::Set { version: told()? },
-            (Self::Delete(_), Reply::Number(count @ 0..)) => Written::Deleted {
-                was_there: *count > 0,
-            },
+            (Self::Delete(_) | Self::Absent { .. }, Reply::Number(count @ 0..)) => {
+                Written::Deleted {
+                    was_there: *count > 0,
+                }
+            }
             (Self::Increment { .. }, Reply::Number(sum)) => Written::Incremented {
                 sum: *sum,
                 version: told()?,

@@ -57,6 +57,7 @@ fn a_condition_that_is_not_met_stops_the_whole_group() {
         (&["VDEL", "c", "2"], None),
         (&["CAD", "b", "1:0:StateStore"], version),
         (&["CAS", "c", "1:0:StateStore", "v"], None),
+        (&["ABSENT", "b"], version),
     ] {
         let replied = harness.ask(1, &group(&[&["SET", "a", "x"], unmet, &["DEL", "d"]]));
         let payload = "*2\r\n:-1\r\n:1\r\n".to_owned();
@@ -71,6 +72,29 @@ fn a_condition_that_is_not_met_stops_the_whole_group() {
         assert_eq!(harness.news(), []);
         assert_eq!(harness.store.digest(), digest);
     }
+}
+
+#[test]
+fn that_a_key_does_not_exist_can_be_a_condition_and_nothing_else() {
+    let mut harness = Harness::new();
+    for key in ["a", "gone"] {
+        harness.say_as(7, &["KEYNOTIFY", key]);
+    }
+    let replied = harness.ask(1, &group(&[&["ABSENT", "gone"], &["SET", "a", "x"]]));
+    assert_eq!(harness.news(), [(7, "x".to_owned())]);
+    let expected = [(":0", None), ("+OK", replied.version)];
+    assert_eq!(replied.payload, applied(&expected));
+    // Alone it tells which of the two it is. It needs no timestamp, since it sets nothing.
+    let absent = harness.say(&["ABSENT", "gone"]);
+    assert_eq!((&*absent.payload, absent.version), (":0\r\n", None));
+    let exists = harness.say(&["ABSENT", "a"]);
+    assert_eq!(
+        (&*exists.payload, exists.version),
+        (":-1\r\n", replied.version)
+    );
+    let only = harness.ask_with(1, &group(&[&["ABSENT", "gone"]]), None, None);
+    assert_eq!(only.payload, applied(&[(":0", None)]));
+    assert_eq!(harness.news(), []);
 }
 
 #[test]

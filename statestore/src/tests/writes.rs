@@ -184,7 +184,7 @@ fn many_keys_are_read_at_once_with_their_versions() {
     );
     assert_eq!(replied.version, None);
     let features = harness.say(&["FEATURES"]).payload;
-    assert!(features.starts_with("*7\r\n$3\r\ncas\r\n"), "{features}");
+    assert!(features.starts_with("*8\r\n$3\r\ncas\r\n"), "{features}");
 }
 
 #[test]

@@ -172,6 +172,18 @@ async fn a_group_is_applied_as_a_whole_or_not_at_all() {
     assert_eq!(store.apply(&group).await.unwrap(), GroupOutcome::Unmet(1));
     assert_eq!(store.increment("{7}/n", 0).await.unwrap(), 3);
 
+    // That a key is not there may be all that is wanted of it.
+    let absent = Group::new()
+        .increment("{7}/n", 1)
+        .require_absent("{7}/gone");
+    let GroupOutcome::Applied(written) = store.apply(&absent).await.unwrap() else {
+        panic!("it is not applied");
+    };
+    assert_eq!(written[1], Written::Deleted { was_there: false });
+    store.set("{7}/gone", "x").await.unwrap();
+    assert_eq!(store.apply(&absent).await.unwrap(), GroupOutcome::Unmet(1));
+    assert_eq!(store.increment("{7}/n", 0).await.unwrap(), 4);
+
     let spread = Group::new().increment("a", 1).increment("b", 1);
     let error = store.apply(&spread).await.unwrap_err();
     assert!(matches!(error, Error::StoreRefused { text } if text.contains("braces")));
@@ -252,7 +264,9 @@ async fn the_store_says_what_it_can_do() {
     let broker = Broker::start().unwrap();
     let store = store(&broker.url()).await;
     let features = store.features().await.unwrap();
-    for feature in ["cas", "mget", "multi", "pttl", "getpx", "incrby", "resume"] {
+    for feature in [
+        "cas", "mget", "multi", "absent", "pttl", "getpx", "incrby", "resume",
+    ] {
         assert!(features.iter().any(|known| known == feature), "{feature}");
     }
 }

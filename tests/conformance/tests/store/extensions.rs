@@ -10,7 +10,7 @@ use crate::shared;
 #[test]
 fn features_are_told() {
     let mut caller = Caller::new(shared());
-    let expected = "*7|$3|cas|$4|mget|$5|multi|$4|pttl|$5|getpx|$6|incrby|$6|resume|";
+    let expected = "*8|$3|cas|$4|mget|$5|multi|$6|absent|$4|pttl|$5|getpx|$6|incrby|$6|resume|";
     assert_eq!(caller.answer(&["FEATURES"]), expected);
 }
 
@@ -48,6 +48,19 @@ fn cas_and_cad_compare_versions() {
         .call(&payload(&["CAS", &key, &second, "d"]))
         .stamped(None);
     assert_eq!(caller.ask_as(&call).text(), "-ERR missing timestamp|");
+}
+
+#[test]
+fn absent_tells_that_a_key_does_not_exist_and_leaves_it_so() {
+    let mut caller = Caller::new(shared());
+    let key = key();
+    assert_eq!(caller.answer(&["ABSENT", &key]), ":0|");
+    assert_eq!(caller.answer(&["GET", &key]), "$-1|");
+    let version = caller.say(&["SET", &key, "v"]).version().map(str::to_owned);
+    let exists = caller.say(&["ABSENT", &key]);
+    assert_eq!(exists.text(), ":-1|");
+    assert_eq!(exists.version(), version.as_deref());
+    assert_eq!(caller.answer(&["GET", &key]), "$1|v|");
 }
 
 #[test]
