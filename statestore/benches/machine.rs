@@ -11,7 +11,7 @@ use catena_hlc::Millis;
 use catena_statestore::{Client, Identity, Now, Outbox, Request, Settings, StateStore};
 use catena_store::{
     Command, Delete, DeleteCondition, Increment, KeyNotify, Lifetime, Registration, Set,
-    SetCondition, Write,
+    SetCondition, Write, encode_group, limits::GROUP_WRITES_MAX,
 };
 use catena_types::Moment;
 
@@ -28,6 +28,7 @@ fn main() {
     let mut plain = filled("plain", None);
     let mut expiring = filled("with PX", Lifetime::from_millis(1_000));
     commands(&mut plain);
+    groups(&mut plain);
     expire(&mut expiring);
     parsing();
 }
@@ -71,6 +72,38 @@ fn commands(bench: &mut Bench) {
     };
     bench.measure("INCRBY, new key", increment);
     bench.measure("INCRBY, again", increment);
+}
+
+/// The largest groups: how long others wait for one, with its payload read as a broker does.
+fn groups(bench: &mut Bench) {
+    let mut pauses = Vec::new();
+    for round in 0..100 {
+        let keys: Vec<String> = (0..GROUP_WRITES_MAX)
+            .map(|number| format!("group/{}/{number:08}", round % 10))
+            .collect();
+        let sets = keys.iter().map(|key| {
+            Write::Set(Set {
+                key: key.as_bytes(),
+                value: &VALUE,
+                condition: SetCondition::Always,
+                lifetime: None,
+            })
+        });
+        let mut payload = Vec::new();
+        encode_group(&mut payload, &sets.collect::<Vec<_>>());
+        bench.reply.clear();
+        let began = now();
+        if let Ok(command) = Command::parse(&payload) {
+            let request = Request {
+                timestamp: Some(b"001696374425000:00000:b69e387f-91f5-4a9c-afd9-7453718aab45"),
+                ..Request::new(Client::new(1), command)
+            };
+            bench.apply(&request);
+        }
+        pauses.push(began.elapsed());
+    }
+    let title = format!("MULTI of {GROUP_WRITES_MAX} SETs");
+    println!("{title:>28} {}", spread(pauses));
 }
 
 /// All keys expire at once.

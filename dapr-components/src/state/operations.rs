@@ -97,6 +97,7 @@ impl<'a> Operations<'a> {
         if writes.is_empty() {
             return Ok(());
         }
+        check_count(writes.len())?;
         let ready = self.access.ready(self.deadline).await?;
         ready.check_groups()?;
         if writes.iter().any(Write::only_demands_absence) {
@@ -230,6 +231,19 @@ async fn session_was_lost(mut events: Events) -> bool {
         }
     }
     false
+}
+
+/// What the store does together has a limit, which a sidecar asks for and may not heed.
+fn check_count(keys: usize) -> Result<(), Failure> {
+    let most = Group::WRITES_MAX;
+    if keys <= most {
+        return Ok(());
+    }
+    let text = format!(
+        "the transaction changes {keys} keys, and the state store changes at most {most} together: \
+         split it, or keep what belongs together in fewer keys"
+    );
+    Err(Failure::new(Kind::Invalid, text))
 }
 
 fn add(group: Group, write: &Write) -> Group {

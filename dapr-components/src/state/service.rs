@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use catena_dapr_proto::v1 as proto;
+use catena_sdk::Group;
 use proto::queriable_state_store_server::{QueriableStateStore, QueriableStateStoreServer};
 use proto::state_store_server::{StateStore, StateStoreServer};
 use proto::transactional_state_store_server::{
@@ -21,9 +22,6 @@ use super::room::Room;
 use super::transaction::Write;
 use crate::instances::{Flavour, Instances};
 use crate::server::{REQUEST_BYTES_MAX, Served};
-
-/// How many operations of a transaction the store takes as one group.
-const OPERATIONS_MAX: i64 = 256;
 
 /// The services of one socket.
 #[derive(Clone, Debug)]
@@ -182,7 +180,7 @@ impl TransactionalStoreMultiMaxSize for Services {
         &self,
         _: Request<proto::MultiMaxSizeRequest>,
     ) -> Result<Response<proto::MultiMaxSizeResponse>, Status> {
-        let max_size = OPERATIONS_MAX;
+        let max_size = i64::try_from(Group::WRITES_MAX).unwrap_or(i64::MAX);
         Ok(Response::new(proto::MultiMaxSizeResponse { max_size }))
     }
 }

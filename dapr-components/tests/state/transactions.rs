@@ -293,6 +293,8 @@ async fn a_transaction_has_as_many_operations_as_is_told() {
     let fixture = Fixture::start().await;
     let store = &fixture.store;
     let most = usize::try_from(store.multi_max_size().await.unwrap()).unwrap();
+    // An actor with many keys, and a workflow with a long history, save all of them together.
+    assert_eq!(most, 4_096);
     let sets = |count| {
         (0..count)
             .map(|n| one(set(&format!("shop||{n}"), "1")))
@@ -309,6 +311,10 @@ async fn a_transaction_has_as_many_operations_as_is_told() {
         .unwrap_err();
     assert!(
         matches!(failed, Failed::Kit { http_code: 400, .. }),
+        "{failed:?}"
+    );
+    assert!(
+        failed.text().contains("at most 4096 together"),
         "{failed:?}"
     );
 }

@@ -9,7 +9,8 @@ use super::calls::{Beside, list, unexpected};
 use super::write::{Delete, Set};
 use crate::{Error, StateStore, Version};
 
-/// Up to 256 writes that are done together or not at all, each key at most once.
+/// Up to 4,096 writes ([`Group::WRITES_MAX`]) that are done together or not at all, each key at
+/// most once.
 ///
 /// All conditions are looked at before anything is done. The keys have to live in one place: of a
 /// key with braces only the text inside the first ones decides, so `{order-7}/items` and
@@ -88,6 +89,9 @@ pub enum Written {
 }
 
 impl Group {
+    /// How many writes a group may have.
+    pub const WRITES_MAX: usize = GROUP_WRITES_MAX;
+
     /// No writes yet.
     pub fn new() -> Self {
         Self::default()
@@ -136,8 +140,9 @@ impl Group {
     }
 
     fn encode(&self) -> Result<Vec<u8>, Error> {
-        if !(1..=GROUP_WRITES_MAX).contains(&self.writes.len()) {
-            let why = format!("it has {} writes, not 1 to 256", self.writes.len());
+        if !(1..=Self::WRITES_MAX).contains(&self.writes.len()) {
+            let (count, most) = (self.writes.len(), Self::WRITES_MAX);
+            let why = format!("it has {count} writes, not 1 to {most}");
             return Err(Error::invalid("group", why));
         }
         let writes = self.writes.iter().map(One::write);

@@ -1,5 +1,7 @@
 //! Groups: all writes or none.
 
+use catena_store::limits::GROUP_WRITES_MAX;
+
 use super::*;
 
 fn applied(replies: &[(&str, Option<Version>)]) -> String {
@@ -95,6 +97,34 @@ fn that_a_key_does_not_exist_can_be_a_condition_and_nothing_else() {
     let only = harness.ask_with(1, &group(&[&["ABSENT", "gone"]]), None, None);
     assert_eq!(only.payload, applied(&[(":0", None)]));
     assert_eq!(harness.news(), []);
+}
+
+#[test]
+fn the_largest_group_is_done_as_a_whole_or_not_at_all() {
+    let mut harness = Harness::new();
+    let keys: Vec<String> = (0..GROUP_WRITES_MAX).map(|n| format!("k{n}")).collect();
+    let last = keys.last().unwrap();
+    let sets: Vec<[&str; 4]> = keys.iter().map(|key| ["SET", key, "x", "NX"]).collect();
+    let writes: Vec<&[&str]> = sets.iter().map(|set| &set[..]).collect();
+    harness.say(&["SET", last, "taken"]);
+    let replied = harness.ask(1, &group(&writes));
+    let unmet = format!("*2\r\n:-1\r\n:{}\r\n", GROUP_WRITES_MAX - 1);
+    assert_eq!(replied.payload, unmet);
+    assert_eq!(harness.store.stats().keys, 1);
+
+    let before = harness.say(&["DEL", last]).version;
+    let replied = harness.ask(1, &group(&writes));
+    assert_eq!(harness.store.stats().keys, GROUP_WRITES_MAX as u64);
+    let given = replied
+        .payload
+        .split("\r\n")
+        .filter(|it| it.ends_with(":StateStore"));
+    let given: Vec<&str> = given.collect();
+    assert!(given.is_sorted_by(|one, next| one < next));
+    assert_eq!(given.len(), GROUP_WRITES_MAX);
+    assert!(replied.version > before);
+    // That it may come again costs no more than the reply takes.
+    assert!(replied.payload.len() < 64 * GROUP_WRITES_MAX);
 }
 
 #[test]
