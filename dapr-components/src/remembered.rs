@@ -36,7 +36,9 @@ impl Remembered {
     ) {
         self.forget_ended(name);
         let path = self.path(name, consumer(properties), maker);
-        if let Err(error) = self.write(&path, flavour, properties) {
+        let fresh = self.path(name, consumer(properties), None);
+        let fresh = fresh.with_extension("new");
+        if let Err(error) = self.write((&fresh, &path), flavour, properties) {
             tracing::warn!(
                 %error,
                 path = %path.display(),
@@ -101,16 +103,15 @@ impl Remembered {
 
     fn write(
         &self,
-        path: &Path,
+        (fresh, path): (&Path, &Path),
         flavour: Flavour,
         properties: &HashMap<String, String>,
     ) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        let fresh = path.with_extension("new");
-        let written = Self::write_to(&fresh, flavour, properties);
+        let written = Self::write_to(fresh, flavour, properties);
         if written.is_err() {
             // Half of it is of no use, and takes room.
-            let _ = fs::remove_file(&fresh);
+            let _ = fs::remove_file(fresh);
         }
         written?;
         fs::rename(fresh, path)

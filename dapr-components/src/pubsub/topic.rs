@@ -16,13 +16,16 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tonic::Status;
 
 use crate::context::Context;
-use crate::limits::RESPONSE_BYTES_MAX;
+use crate::limits::TAKEN_BYTES_MAX;
 use crate::status;
 
 use super::deliveries::{Deliveries, Number, Rules, StreamNumber};
 use super::mapping;
 use super::opening::Opening;
 use super::settings::{Delivery, TopicName};
+
+/// How long a message may be: what it is given on its way to a sidecar fits beside it.
+const RESPONSE_BYTES_MAX: usize = TAKEN_BYTES_MAX - 64 * 1024;
 
 /// Pauses between attempts to subscribe, or to publish to a dead-letter topic.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));

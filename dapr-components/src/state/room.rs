@@ -9,13 +9,15 @@ use prost::Message as _;
 use super::failure::{Failure, Kind};
 use super::operations::Found;
 use super::request;
-use crate::limits::RESPONSE_BYTES_MAX;
+use crate::limits::TAKEN_BYTES_MAX;
 
-/// The longest value that a sidecar can read: its ETag and metadata fit beside it.
-pub(crate) const VALUE_BYTES_MAX: usize = RESPONSE_BYTES_MAX;
+/// How long an answer may be, and how long a value that is to be in one: its ETag and metadata fit
+/// beside it.
+const ANSWER_BYTES_MAX: usize = TAKEN_BYTES_MAX;
+const VALUE_BYTES_MAX: usize = TAKEN_BYTES_MAX - 1024;
 
 const VALUE_TOO_LARGE: &str = "a sidecar takes at most 4 MiB at a time from a component, so that \
-    values may have 4,128,768 bytes";
+    values may have 4,193,280 bytes";
 
 const ANSWER_TOO_LARGE: &str = "the answer would be larger than 4 MiB, which is what a sidecar \
     takes at a time: ask for fewer keys at a time";
@@ -34,7 +36,7 @@ impl Room {
             item_bytes(&item)
         };
         let least = items.iter().map(least).sum();
-        let left = RESPONSE_BYTES_MAX.checked_sub(least);
+        let left = ANSWER_BYTES_MAX.checked_sub(least);
         let left = AtomicUsize::new(left.ok_or_else(does_not_fit)?);
         Ok(Self { left })
     }
@@ -111,7 +113,7 @@ mod tests {
         let answer = BulkGetResponse {
             items: items.collect(),
         };
-        assert!(answer.encoded_len() <= RESPONSE_BYTES_MAX);
+        assert!(answer.encoded_len() <= ANSWER_BYTES_MAX);
         let values = { answer.items.iter() }.filter(|item| item.error.is_empty());
         for item in answer.items.iter().filter(|item| item.data.is_empty()) {
             assert!(
@@ -128,7 +130,8 @@ mod tests {
         for (count, bytes, expected) in [
             (1, large, 1),
             (2, large, 1),
-            (3, VALUE_BYTES_MAX, 0),
+            (3, VALUE_BYTES_MAX, 1),
+            (20, VALUE_BYTES_MAX, 0),
             (6, 1024 * 1024, 3),
             (1_000, 100, 1_000),
         ] {
@@ -151,7 +154,7 @@ mod tests {
         assert_eq!(check("k", &vec![7; VALUE_BYTES_MAX]), Ok(()));
         let failure = check("k", &vec![7; VALUE_BYTES_MAX + 1]).unwrap_err();
         assert_eq!(failure.kind, Kind::TooLargeForSidecar);
-        assert_eq!(VALUE_BYTES_MAX, 4_128_768);
-        assert!(failure.text.contains("4,128,768"), "{}", failure.text);
+        assert_eq!(VALUE_BYTES_MAX, 4_193_280);
+        assert!(failure.text.contains("4,193,280"), "{}", failure.text);
     }
 }
