@@ -28,7 +28,7 @@ use crate::peer::Peer;
 use crate::remembered::Remembered;
 
 pub(crate) use slot::Whose;
-use slot::{Current, Open, Slot};
+use slot::{Closed, Current, Open, Slot};
 
 /// A kind of component.
 pub trait Component: Send + Sync + Sized + 'static {
@@ -230,7 +230,7 @@ impl<C: Component> Instances<C> {
             if let Some(instance) = slot.touch(whose, &peer) {
                 return Ok(instance);
             }
-            if let Some(closed) = slot.take_closed(whose, &peer) {
+            if let Some(closed) = slot.closed(whose, &peer) {
                 return self.reopen(slot, closed, peer).await;
             }
             let remembered = self.remembered.as_ref();
@@ -251,20 +251,12 @@ impl<C: Component> Instances<C> {
         )))
     }
 
-    /// Makes an instance again that nobody had used.
-    async fn reopen(
-        &self,
-        slot: &Slot<C>,
-        closed: Current<C>,
-        peer: Peer,
-    ) -> Result<Arc<C>, Status> {
-        let peers = (closed.maker.clone(), peer);
-        let instance = self.open(slot, closed.init.clone(), peers).await;
-        if instance.is_err() {
-            // The next call tries once more.
-            slot.current().push(closed);
-        }
-        instance
+    /// Makes an instance again that nobody had used. If that fails, or the caller does not wait for
+    /// it, the next call tries once more.
+    async fn reopen(&self, slot: &Slot<C>, closed: Closed, peer: Peer) -> Result<Arc<C>, Status> {
+        let instance = self.open(slot, closed.init, (closed.maker, peer)).await?;
+        slot.take(|it| it.number == closed.number);
+        Ok(instance)
     }
 
     /// All that there are.

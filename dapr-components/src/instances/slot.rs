@@ -1,5 +1,6 @@
 //! The instances of one name, and which of them a call is for. Neither makes nor closes any.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use crate::context::Claim;
 use crate::peer::Peer;
 
 use super::{Component, Init};
+
+/// For numbers of instances.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// The instances of one name.
 #[derive(Debug)]
@@ -22,12 +26,14 @@ pub(super) struct Slot<C> {
 /// An instance, as long as its sidecar may call it.
 #[derive(Debug)]
 pub(super) struct Current<C> {
-    pub(super) init: Init,
+    /// No other has it.
+    pub(super) number: u64,
+    init: Init,
     pub(super) identity: Option<String>,
     /// `None` after nobody has used it for a while.
     open: Option<Open<C>>,
     /// Whose Init made it.
-    pub(super) maker: Peer,
+    maker: Peer,
     /// The connections that have used it.
     peers: Vec<Peer>,
     unused_since: Option<Instant>,
@@ -38,6 +44,13 @@ pub(super) struct Current<C> {
 pub(super) struct Open<C> {
     pub(super) instance: Arc<C>,
     _claim: Option<Claim>,
+}
+
+/// What an instance that is closed can be made from again.
+pub(super) struct Closed {
+    pub(super) number: u64,
+    pub(super) init: Init,
+    pub(super) maker: Peer,
 }
 
 /// Which instances a call may be for.
@@ -115,12 +128,15 @@ impl<C: Component> Slot<C> {
         Some(instance)
     }
 
-    /// Takes out the instance that a connection uses, if it is closed.
-    pub(super) fn take_closed(&self, whose: Whose, peer: &Peer) -> Option<Current<C>> {
-        let mut all = self.current();
-        let index = whose.index(&all, peer)?;
-        let is_closed = all.get(index)?.open.is_none();
-        is_closed.then(|| all.remove(index))
+    /// The instance that a connection uses, if it is closed.
+    pub(super) fn closed(&self, whose: Whose, peer: &Peer) -> Option<Closed> {
+        let all = self.current();
+        let current = all.get(whose.index(&all, peer)?)?;
+        current.open.is_none().then(|| Closed {
+            number: current.number,
+            init: current.init.clone(),
+            maker: current.maker.clone(),
+        })
     }
 }
 
@@ -146,6 +162,7 @@ impl<C: Component> Current<C> {
         (maker, peer): (Peer, Peer),
     ) -> Self {
         Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             init,
             identity,
             open: Some(open),
@@ -289,7 +306,7 @@ mod tests {
         assert_eq!(slot.current().len(), 2);
         for process in [parent, getpid()] {
             let connection = Arc::new(());
-            let closed = slot.take_closed(Whose::Own, &Peer::of(Some(process), &connection));
+            let closed = slot.closed(Whose::Own, &Peer::of(Some(process), &connection));
             assert_eq!(closed.unwrap().maker.process(), Some(process));
         }
     }

@@ -1,6 +1,7 @@
 //! Init, features, and several instances in one process.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use catena_dapr::instances::Flavour;
 use catena_sdk::{Client, StateStore};
@@ -170,6 +171,8 @@ async fn a_store_that_was_not_used_for_long_is_there_when_it_is_asked() {
     let address = broker.address();
     drop(broker);
     let store = process.store(Header::Name("statestore")).await;
+    let impatient = tokio::time::timeout(Duration::from_millis(200), store.get(get("k")));
+    impatient.await.unwrap_err();
     assert!(store.get(get("k")).await.is_err());
     let _broker = Broker::builder().at(address).start().unwrap();
     store.set(set("k", "2")).await.unwrap();
