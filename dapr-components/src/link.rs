@@ -143,6 +143,10 @@ pub fn explain(connection: &Connection, error: &Error) -> Status {
         },
         Error::Unreachable { why } => unreachable_hint(why, endpoint.is_secure()),
         Error::TimedOut { .. } => "the broker did not answer in time: check host and port",
+        Error::Invalid {
+            what: "TLS settings",
+            ..
+        } => "check `clientCert` and `clientKey`: they do not belong together",
         _ => "check the metadata of the component",
     };
     let code = match status::code(error) {

@@ -75,6 +75,11 @@ pub async fn serve(
             components.clone(),
         ));
     }
+    let mut names: Vec<_> = options.sockets.iter().map(|name| &name.file).collect();
+    names.sort_unstable();
+    if let Some([twice, _]) = names.array_windows().find(|[one, other]| one == other) {
+        anyhow::bail!("--socket {twice} is there twice: without =pubsub or =state, it serves both");
+    }
     let mut shown = Vec::new();
     let mut servers = tokio::task::JoinSet::new();
     for name in &options.sockets {

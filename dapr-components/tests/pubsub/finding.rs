@@ -3,6 +3,9 @@
 use std::os::unix::net::UnixListener;
 
 use catena_dapr::discovery::{self, Finding};
+use catena_dapr::options::Options;
+use catena_dapr::program;
+use clap::Parser as _;
 
 use crate::sidecar::{Component, soon};
 
@@ -55,4 +58,20 @@ async fn check_tells_types_and_traps() {
         .await
         .unwrap();
     assert!(!report.is_good());
+}
+
+#[tokio::test]
+async fn a_socket_that_is_named_twice_is_told() {
+    let arguments = [
+        "catena-dapr",
+        "--socket",
+        "x.sock=pubsub",
+        "--socket",
+        "x.sock=state",
+    ];
+    let options = Options::try_parse_from(arguments).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let served = program::serve(&options.run, folder.path(), std::future::ready(())).await;
+    let error = served.unwrap_err().to_string();
+    assert!(error.contains("x.sock is there twice"), "{error}");
 }
