@@ -110,7 +110,8 @@ pub struct Run {
     )]
     pub drain: u64,
 
-    /// Seconds after which an instance that no sidecar is connected to gives its MQTT connection up
+    /// Seconds after which an instance that no sidecar is connected to gives its MQTT connection
+    /// up; at once if the sidecar's process has ended
     #[arg(
         long,
         env = "CATENA_DAPR_GRACE",

@@ -90,22 +90,24 @@ impl<C: Component> Slot<C> {
         self.current().extract_if(.., which).collect()
     }
 
-    /// Takes the instances out that nobody has used for the time of grace. What they were made from
-    /// stays where somebody may call them again.
+    /// Takes the instances out that nobody has used for the time of grace, or whose sidecar has
+    /// ended: what it had not answered may be for another one. What they were made from stays where
+    /// somebody may call them again.
     pub(super) fn take_unused(&self, now: Instant, grace: Duration) -> Vec<Open<C>> {
         let mut all = self.current();
         let mut unused = Vec::new();
         let mut index = 0;
         while let Some(current) = all.get_mut(index) {
-            if current.unused_for(now).is_none_or(|it| it < grace) {
+            let maker = current.maker.clone();
+            let has_ended = maker.process_lives() == Some(false);
+            let is_over = |unused: Duration| has_ended || unused >= grace;
+            if !current.unused_for(now).is_some_and(is_over) {
                 index += 1;
                 continue;
             }
             unused.extend(current.open.take());
-            let maker = current.maker.clone();
             let has_another = |it: &Current<C>| it.maker.process() == maker.process();
-            let is_callable = maker.process_lives() != Some(false)
-                && !all.iter().skip(index + 1).any(has_another);
+            let is_callable = !has_ended && !all.iter().skip(index + 1).any(has_another);
             match is_callable {
                 true => index += 1,
                 false => drop(all.remove(index)),
@@ -298,11 +300,16 @@ mod tests {
         let now = Instant::now();
         assert_eq!(slot.take_unused(now + GRACE, GRACE).len(), 0);
         drop(connection);
-        assert_eq!(slot.take_unused(now, GRACE).len(), 0);
+        // A sidecar that has ended is not waited for.
+        let closed = slot.take_unused(now, GRACE);
+        assert_eq!(
+            closed.iter().map(|it| it.instance.0).collect::<Vec<_>>(),
+            [1]
+        );
         let closed = slot.take_unused(now + GRACE, GRACE);
-        assert_eq!(closed.len(), 4);
+        assert_eq!(closed.len(), 3);
         assert_eq!(touched(&slot, getpid()), None);
-        // The first has nobody who calls it, and the third was replaced by the fourth.
+        // The third was replaced by the fourth.
         assert_eq!(slot.current().len(), 2);
         for process in [parent, getpid()] {
             let connection = Arc::new(());

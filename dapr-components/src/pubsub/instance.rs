@@ -346,7 +346,7 @@ impl Instance {
         match timeout_at(deadline, pending).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(status::of(&error, "publish")),
-            Err(_) if !self.is_connected() => Err(self.away()),
+            // Also if the broker is away: it may have taken the message before.
             Err(_) => {
                 let after = self.settings.publish_within;
                 Err(status::of(&Error::TimedOut { after }, "publish"))
