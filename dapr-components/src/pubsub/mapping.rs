@@ -70,7 +70,10 @@ pub(super) fn publish(
     content_type: &str,
     metadata: HashMap<String, String>,
 ) -> Result<Publish, Invalid> {
-    check_topic(topic)?;
+    check_topic(Field {
+        name: "topic",
+        text: topic,
+    })?;
     let metadata = Properties::new(metadata);
     let is_raw = metadata
         .read(&["rawPayload"], Field::boolean)?
@@ -134,15 +137,12 @@ fn user_property<'a>(settings: &Settings, name: &'a str) -> Option<&'a str> {
         .then_some(name)
 }
 
-pub(super) fn check_topic(topic: &str) -> Result<(), Invalid> {
-    let field = Field {
-        name: "topic",
-        text: topic,
-    };
-    if topic.is_empty() {
+/// Whether something can be published to what a field names.
+pub(super) fn check_topic(field: Field<'_>) -> Result<(), Invalid> {
+    if field.text.is_empty() {
         return Err(field.unusable("it is empty"));
     }
-    if topic.contains(['+', '#']) || topic.starts_with("$share/") {
+    if field.text.contains(['+', '#']) || field.text.starts_with("$share/") {
         return Err(field.invalid("a topic without wildcards, to publish to"));
     }
     Ok(())

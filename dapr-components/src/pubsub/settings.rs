@@ -8,6 +8,8 @@ use catena_sdk::{Qos, RetainHandling};
 use crate::instances::Flavour;
 use crate::metadata::{Connection, Field, Invalid, Properties};
 
+use super::mapping;
+
 /// All of them.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -211,10 +213,8 @@ impl Delivery {
         })?;
         let backoff_min = time("redeliveryBackoff", self.backoff_min)?;
         let letters = properties.read(&["deadLetterTopic"], |field| {
-            match field.text.contains(['+', '#']) || field.text.starts_with("$share/") {
-                true => Err(field.invalid("a topic without wildcards, to publish to")),
-                false => Ok(field.text.to_owned()),
-            }
+            mapping::check_topic(field)?;
+            Ok(field.text.to_owned())
         })?;
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);

@@ -11,9 +11,7 @@ use super::operations::Found;
 use super::request;
 use crate::limits::TAKEN_BYTES_MAX;
 
-/// How long an answer may be, and how long a value that is to be in one: its ETag and metadata fit
-/// beside it.
-const ANSWER_BYTES_MAX: usize = TAKEN_BYTES_MAX;
+/// The longest value that a sidecar can read: its ETag and metadata fit beside it.
 const VALUE_BYTES_MAX: usize = TAKEN_BYTES_MAX - 1024;
 
 const VALUE_TOO_LARGE: &str = "a sidecar takes at most 4 MiB at a time from a component, so that \
@@ -36,7 +34,7 @@ impl Room {
             item_bytes(&item)
         };
         let least = items.iter().map(least).sum();
-        let left = ANSWER_BYTES_MAX.checked_sub(least);
+        let left = TAKEN_BYTES_MAX.checked_sub(least);
         let left = AtomicUsize::new(left.ok_or_else(does_not_fit)?);
         Ok(Self { left })
     }
@@ -113,7 +111,7 @@ mod tests {
         let answer = BulkGetResponse {
             items: items.collect(),
         };
-        assert!(answer.encoded_len() <= ANSWER_BYTES_MAX);
+        assert!(answer.encoded_len() <= TAKEN_BYTES_MAX);
         let values = { answer.items.iter() }.filter(|item| item.error.is_empty());
         for item in answer.items.iter().filter(|item| item.data.is_empty()) {
             assert!(
