@@ -28,10 +28,8 @@ pub async fn connect(
     tune: impl FnOnce(Builder) -> Builder,
 ) -> Result<Client, Status> {
     let deadline = Instant::now() + connection.connect_within.saturating_sub(PAUSE);
-    let builder = tune(builder(connection)?);
     if connection.policy == Policy::Background {
-        let invalid = |error| explain(connection, &error);
-        let client = builder.start().map_err(invalid)?;
+        let client = start(connection, tune)?;
         if timeout_at(deadline, client.connected()).await.is_err() {
             let cause = client.trouble().map(|error| explain(connection, &error));
             let error = cause
@@ -41,6 +39,7 @@ pub async fn connect(
         }
         return Ok(client);
     }
+    let builder = tune(builder(connection)?);
     let mut last = None;
     loop {
         let error = match timeout_at(deadline, builder.clone().connect()).await {
@@ -64,6 +63,19 @@ pub async fn connect(
         last = Some(error);
         sleep(PAUSE).await;
     }
+}
+
+/// Gives a client that connects by and by.
+///
+/// # Errors
+///
+/// `INVALID_ARGUMENT` for what cannot be read or makes no sense.
+pub fn start(
+    connection: &Connection,
+    tune: impl FnOnce(Builder) -> Builder,
+) -> Result<Client, Status> {
+    let started = tune(builder(connection)?).start();
+    started.map_err(|error| explain(connection, &error))
 }
 
 fn builder(connection: &Connection) -> Result<Builder, Status> {

@@ -83,6 +83,12 @@ impl Publish {
         self
     }
 
+    /// Whether the broker keeps it for later subscribers.
+    #[must_use]
+    pub fn is_retained(&self) -> bool {
+        self.retain
+    }
+
     /// Nobody gets it after so long.
     pub fn expiry(mut self, expiry: Duration) -> Self {
         self.properties.expiry = Some(expiry);

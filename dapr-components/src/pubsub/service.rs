@@ -6,14 +6,14 @@ use catena_dapr_proto::v1 as wire;
 use catena_dapr_proto::v1::pub_sub_server::{PubSub, PubSubServer};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::instances::{Flavour, Instances};
 use crate::server::{REQUEST_BYTES_MAX, Served};
 
 use super::Instance;
 use super::opening::Opening;
-use super::topic::Sender;
+use super::stream::{End, Sender};
 
 /// What the component can do, in the words that a sidecar knows.
 pub const FEATURES: [&str; 4] = [
@@ -76,6 +76,7 @@ impl PubSub for Service {
             ..
         } = request.into_inner();
         instance
+            .publisher()
             .publish(&topic, data, &content_type, metadata)
             .await?;
         Ok(Response::new(wire::PublishResponse {}))
@@ -86,7 +87,8 @@ impl PubSub for Service {
         request: Request<wire::BulkPublishRequest>,
     ) -> Result<Response<wire::BulkPublishResponse>, Status> {
         let instance = self.instances.find(&request).await?;
-        let failed_entries = instance.bulk_publish(request.into_inner()).await?;
+        let publisher = instance.publisher();
+        let failed_entries = publisher.bulk_publish(request.into_inner()).await?;
         Ok(Response::new(wire::BulkPublishResponse { failed_entries }))
     }
 
@@ -98,7 +100,7 @@ impl PubSub for Service {
     ) -> Result<Response<Self::PullMessagesStream>, Status> {
         let instance = self.instances.find(&request).await?;
         // Not in the task: what the sidecar publishes next may be served before that.
-        let opening = instance.begin_stream();
+        let opening = instance.publisher().begin_stream();
         let (sender, receiver) = mpsc::channel(STREAM_LEN_MAX);
         let requests = request.into_inner();
         // The stream is there at once: who waits for it before sending a topic gets no further.
@@ -153,21 +155,26 @@ async fn pull(
     let stream = instance
         .open_stream(&topic.name, topic.metadata, (sender.clone(), opening))
         .await?;
-    loop {
+    let end = loop {
         let request = tokio::select! {
+            // Of a sidecar that is gone, both are told.
+            biased;
             request = requests.message() => request,
-            () = sender.closed() => break,
+            () = sender.closed() => break End::Closed,
         };
-        let Ok(Some(request)) = request else {
-            break;
+        let request = match request {
+            Ok(Some(request)) => request,
+            Ok(None) => break End::Closed,
+            Err(status) if status.code() == Code::Cancelled => break End::Closed,
+            Err(_) => break End::Cut,
         };
         let error = request.ack_error.map(|error| error.message);
         if !request.ack_message_id.is_empty()
             && !stream.answer(&request.ack_message_id, error).await
         {
-            break;
+            break End::Closed;
         }
-    }
-    stream.end().await;
+    };
+    stream.end(end).await;
     Ok(())
 }

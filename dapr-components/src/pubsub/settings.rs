@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use catena_sdk::{Qos, RetainHandling};
+use catena_sdk::{Builder, Qos, RetainHandling};
 
 use crate::instances::Flavour;
 use crate::metadata::{Connection, Field, Invalid, Properties};
@@ -93,6 +93,13 @@ pub enum OnFailure {
     Drop,
 }
 
+/// Larger packets are not wanted: up to here, messages that are too large for a sidecar can be
+/// counted and go to a dead-letter topic.
+const PACKET_BYTES_MAX: u32 = 8 * 1024 * 1024;
+
+/// How long messages of an earlier session wait for a stream after the latest one was opened.
+const CLAIM_WITHIN: Duration = Duration::from_secs(60);
+
 /// Longer than the longest pause between attempts to connect: that is when the last subscriber
 /// comes back.
 const SUBSCRIBERS_FIRST: Duration = Duration::from_secs(3);
@@ -143,6 +150,28 @@ impl Settings {
             delivery: base.overlaid(properties)?,
             connection,
         })
+    }
+
+    /// A client as the component needs it, but for its ID.
+    pub(super) fn tune(&self, builder: Builder) -> Builder {
+        builder
+            .clean_start(self.clean_session)
+            .session_expiry(match self.clean_session {
+                true => Duration::ZERO,
+                false => self.session_expiry,
+            })
+            .receive_max(self.receive_max)
+            .in_flight_max(256)
+            .queue_len_max(256)
+            .packet_bytes_max(PACKET_BYTES_MAX)
+            .claim_within(CLAIM_WITHIN)
+            .claim_from_subscribe()
+            .subscribers_first(self.subscribers_first)
+    }
+
+    /// Whether the broker keeps sessions whose connection has ended.
+    pub(super) fn keeps_session(&self) -> bool {
+        !self.clean_session && !self.session_expiry.is_zero()
     }
 
     /// The filter to subscribe to for a topic: in the share group, if there is one and the topic

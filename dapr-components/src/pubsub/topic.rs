@@ -1,6 +1,9 @@
 //! The task that serves the streams of one subscription. It lives as long as its instance: the
 //! subscription at the broker is made for the first stream, and kept when the last one ends, so
 //! that the next one finds what came in between.
+//!
+//! What has come and is unanswered when the last stream ends waits here for the next one, but for
+//! share groups: there, it is for the others, and the [line](super::line) is hung up.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -9,68 +12,29 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use catena_dapr_proto::v1::PullMessagesResponse;
-use catena_sdk::{Client, Error, Message, Messages, Publish, Subscribe};
+use catena_sdk::{Error, Message, Messages, Subscribe};
 use prost::Message as _;
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
-use crate::context::Context;
 use crate::limits::TAKEN_BYTES_MAX;
 use crate::status;
 
 use super::deliveries::{Deliveries, Number, Rules, StreamNumber};
+use super::letters;
+use super::line::Line;
 use super::mapping;
 use super::opening::Opening;
 use super::settings::{Delivery, TopicName};
+use super::shared::Shared;
+use super::stream::{Command, End, Opened};
 
 /// How long a message may be: what it is given on its way to a sidecar fits beside it.
 const RESPONSE_BYTES_MAX: usize = TAKEN_BYTES_MAX - 64 * 1024;
 
-/// Pauses between attempts to subscribe, or to publish to a dead-letter topic.
+/// Pauses between attempts to subscribe.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
-
-/// Where a stream's messages go.
-pub(super) type Sender = mpsc::Sender<Result<PullMessagesResponse, Status>>;
-
-/// What streams tell.
-#[derive(Debug)]
-pub(super) enum Command {
-    Open {
-        stream: StreamNumber,
-        opened: Opened,
-        opening: Opening,
-    },
-    Answer {
-        stream: StreamNumber,
-        number: Number,
-        error: Option<String>,
-    },
-    End {
-        stream: StreamNumber,
-    },
-}
-
-/// How a stream was opened.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) sender: Sender,
-    /// The topic, as the sidecar calls it.
-    pub(super) topic: String,
-    /// Its settings, with those of its metadata.
-    pub(super) delivery: Delivery,
-}
-
-/// What the topics of an instance share.
-#[derive(Clone, Debug)]
-pub(super) struct Shared {
-    pub(super) client: Client,
-    pub(super) context: Context,
-    pub(super) paused: watch::Receiver<bool>,
-    pub(super) closing: watch::Receiver<bool>,
-    /// Open streams of all topics.
-    pub(super) streams: Arc<AtomicUsize>,
-}
 
 /// The task.
 pub(super) struct Topic {
@@ -78,8 +42,11 @@ pub(super) struct Topic {
     /// That of the latest stream.
     delivery: Delivery,
     shared: Shared,
+    line: Line,
     commands: mpsc::Receiver<Command>,
     streams: BTreeMap<StreamNumber, Opened>,
+    /// How the last stream ended.
+    end: End,
     deliveries: Deliveries<Held>,
     unanswered: Arc<AtomicUsize>,
     messages: Option<Messages>,
@@ -88,8 +55,16 @@ pub(super) struct Topic {
     subscribing: Option<Subscribing>,
     subscribe_at: Option<Instant>,
     retry: Duration,
-    /// When to give up what waits for a stream.
-    orphaned_until: Option<Instant>,
+    orphaned: Option<Orphaned>,
+}
+
+/// There is no stream, and something may wait for one.
+struct Orphaned {
+    /// When to give it up, if other subscriptions need the window.
+    until: Instant,
+    /// Others were in use all the time: if not, those of an application that is back are just
+    /// being opened.
+    beside_others: bool,
 }
 
 type Subscribing = Pin<Box<dyn Future<Output = Result<Messages, Error>> + Send>>;
@@ -120,11 +95,13 @@ impl Topic {
     ) -> Self {
         let rules = Rules::of(&delivery);
         Self {
+            line: Line::of(&filter, &shared),
             filter,
             delivery,
             shared,
             commands,
             streams: BTreeMap::new(),
+            end: End::Closed,
             deliveries: Deliveries::new(rules),
             unanswered,
             messages: None,
@@ -132,7 +109,7 @@ impl Topic {
             subscribing: None,
             subscribe_at: None,
             retry: RETRY.0,
-            orphaned_until: None,
+            orphaned: None,
         }
     }
 
@@ -141,6 +118,9 @@ impl Topic {
         let paused = *self.shared.paused.borrow_and_update();
         self.deliveries.set_paused(paused);
         loop {
+            if self.is_idle() {
+                self.hang_up().await;
+            }
             self.deliver();
             self.unanswered
                 .store(self.deliveries.unanswered(), Ordering::Relaxed);
@@ -164,13 +144,13 @@ impl Topic {
         self.end_streams(&over);
         self.unanswered.store(0, Ordering::Relaxed);
         // Before that, dropping the messages would acknowledge them.
-        self.shared.client.close().await;
+        self.line.hang_up(&self.shared, false).await;
     }
 
     async fn step(&mut self) -> Step {
         let due = { self.deliveries.next_deadline().into_iter() }
             .chain(self.subscribe_at)
-            .chain(self.orphaned_until)
+            .chain(self.orphaned.as_ref().map(|orphaned| orphaned.until))
             .min();
         let wants_more = self.deliveries.wants_more();
         let Self {
@@ -215,7 +195,7 @@ impl Topic {
                 self.streams.insert(stream, opened);
                 self.deliveries.add_stream(stream);
                 self.shared.streams.fetch_add(1, Ordering::Relaxed);
-                self.orphaned_until = None;
+                self.orphaned = None;
                 if self.messages.is_none() {
                     self.openings.push(opening);
                     if self.subscribing.is_none() {
@@ -239,7 +219,7 @@ impl Topic {
                 number,
                 error: Some(error),
             } => self.handle_failure(stream, number, &error),
-            Command::End { stream } => self.end_stream(stream),
+            Command::End { stream, end } => self.end_stream(stream, end),
         }
     }
 
@@ -257,6 +237,8 @@ impl Topic {
         let bytes = held.message.payload().len();
         let Some(topic) = self.delivery.dead_letter_topic.clone() else {
             tracing::warn!(
+                component = %self.shared.name,
+                filter = self.filter,
                 bytes,
                 error = why,
                 "message dropped: there is no dead-letter topic"
@@ -265,10 +247,8 @@ impl Topic {
             held.message.acknowledge();
             return;
         };
-        let (client, context) = (self.shared.client.clone(), self.shared.context.clone());
-        self.shared.context.start(async move {
-            bury(&client, &context, &topic, held.message).await;
-        });
+        let buried = letters::bury(self.shared.clone(), topic, held.message);
+        self.shared.context.start(buried);
     }
 
     fn handle_message(&mut self, message: Message) {
@@ -307,7 +287,8 @@ impl Topic {
             }
             Err(error) => {
                 // A sidecar never opens a stream again: it stays open until this is mended.
-                tracing::warn!(%error, "the broker does not grant a subscription; trying again");
+                tracing::warn!(component = %self.shared.name, filter = self.filter, %error,
+                    "the broker does not grant a subscription; trying again");
                 self.subscribe_later();
             }
         }
@@ -324,12 +305,12 @@ impl Topic {
                 self.subscribe();
             }
         }
-        if self.orphaned_until.is_some_and(|until| until <= now) {
-            let others_need_the_window = self.shared.streams.load(Ordering::Relaxed) > 0;
-            if others_need_the_window || self.delivery.unsubscribe_on_close {
+        let due = self.orphaned.take_if(|orphaned| orphaned.until <= now);
+        if let Some(orphaned) = due {
+            if orphaned.beside_others && self.are_others_in_use() {
                 self.unsubscribe();
             } else {
-                self.orphaned_until = Some(now + self.delivery.orphans_wait);
+                self.orphan(now);
             }
         }
     }
@@ -346,8 +327,19 @@ impl Topic {
         if delivery.retain_as_published {
             subscribe = subscribe.retain_as_published();
         }
-        let client = self.shared.client.clone();
-        self.subscribing = Some(Box::pin(async move { client.subscribe(subscribe).await }));
+        match self.line.client(&self.shared) {
+            Ok(client) => {
+                let subscribing = async move { client.subscribe(subscribe).await };
+                self.subscribing = Some(Box::pin(subscribing));
+            }
+            Err(status) => {
+                let error = status.message();
+                tracing::warn!(component = %self.shared.name, filter = self.filter, error,
+                    "cannot subscribe; trying again");
+                self.openings.clear();
+                self.subscribe_later();
+            }
+        }
     }
 
     fn subscribe_later(&mut self) {
@@ -379,26 +371,41 @@ impl Topic {
                     metrics.redelivered.add();
                 }
             } else {
-                self.end_stream(stream);
+                self.end_stream(stream, End::Cut);
             }
         }
     }
 
-    fn end_stream(&mut self, stream: StreamNumber) {
+    fn end_stream(&mut self, stream: StreamNumber, end: End) {
         if self.streams.remove(&stream).is_none() {
             return;
         }
         let now = Instant::now();
         self.deliveries.remove_stream(now, stream);
         self.shared.streams.fetch_sub(1, Ordering::Relaxed);
-        if self.deliveries.has_streams() {
+        self.end = end;
+        if self.deliveries.has_streams() || self.line.is_own() {
             return;
         }
-        if self.delivery.unsubscribe_on_close {
+        // A sidecar that was killed has not said that it wants no more.
+        if self.delivery.unsubscribe_on_close && end == End::Closed {
             self.unsubscribe();
-        } else if !self.delivery.orphans_wait.is_zero() {
-            self.orphaned_until = Some(now + self.delivery.orphans_wait);
+        } else {
+            self.orphan(now);
         }
+    }
+
+    fn orphan(&mut self, now: Instant) {
+        let wait = self.delivery.orphans_wait;
+        self.orphaned = (!wait.is_zero()).then(|| Orphaned {
+            until: now + wait,
+            beside_others: self.are_others_in_use(),
+        });
+    }
+
+    /// Whether other subscriptions need the window.
+    fn are_others_in_use(&self) -> bool {
+        self.shared.streams.load(Ordering::Relaxed) > 0
     }
 
     fn end_streams(&mut self, over: &Status) {
@@ -413,7 +420,7 @@ impl Topic {
     /// Ends the subscription at the broker, with what nobody has taken: unacknowledged, it would
     /// hold up all other subscriptions.
     fn unsubscribe(&mut self) {
-        self.orphaned_until = None;
+        self.orphaned = None;
         self.subscribing = None;
         let mut given_up: Vec<_> = { self.deliveries.clear().into_iter() }
             .map(|held| held.message)
@@ -430,8 +437,26 @@ impl Topic {
             metrics
                 .dropped_orphaned
                 .add_many(u64::try_from(count).unwrap_or_default());
-            tracing::warn!(count, "subscription ended with messages that nobody took");
+            tracing::warn!(component = %self.shared.name, filter = self.filter, count,
+                "subscription ended with messages that nobody took");
         }
+    }
+
+    /// Whether the line is there, and no stream needs it. One whose subscription is not there yet
+    /// is kept: given up half-way, it might be unsubscribed.
+    fn is_idle(&self) -> bool {
+        let is_needed = self.deliveries.has_streams() || self.subscribing.is_some();
+        self.line.is_own() && self.line.is_there() && !is_needed
+    }
+
+    /// Leaves the messages to the others of the share group until there is a stream again.
+    async fn hang_up(&mut self) {
+        let is_over = self.delivery.unsubscribe_on_close && self.end == End::Closed;
+        self.line.hang_up(&self.shared, is_over).await;
+        // Not before: the SDK might connect anew for them, or acknowledge them.
+        self.deliveries.clear();
+        self.messages = None;
+        self.subscribe_at = None;
     }
 }
 
@@ -445,49 +470,5 @@ impl Opened {
             response.topic_name.clone_from(&self.topic);
         }
         response
-    }
-}
-
-/// Publishes a message to a dead-letter topic, for as long as it takes, and acknowledges it then.
-async fn bury(client: &Client, context: &Context, topic: &str, message: Message) {
-    let properties = message.properties();
-    let mut letter = Publish::new(topic, message.payload().clone()).qos(message.qos());
-    if let Some(content_type) = &properties.content_type {
-        letter = letter.content_type(content_type);
-    }
-    if properties.is_text {
-        letter = letter.text();
-    }
-    for (name, value) in &properties.user {
-        // Line ends and the like, which not every broker takes.
-        letter = match value.contains(char::is_control) {
-            true => letter.user_property(name, mapping::visible(value)),
-            false => letter.user_property(name, value),
-        };
-    }
-    let letter = letter.user_property("mqttTopic", message.topic());
-    let mut pause = RETRY.0;
-    loop {
-        match client.publish(letter.clone()).await {
-            Ok(_) => {
-                message.acknowledge();
-                context.metrics.dead_lettered.add();
-                return;
-            }
-            // It will never be otherwise.
-            Err(error @ Error::Invalid { .. }) => {
-                tracing::warn!(%error, "message dropped: it cannot be a dead letter");
-                message.acknowledge();
-                context.metrics.dropped_failed.add();
-                return;
-            }
-            // It stays unacknowledged, and comes again with the next connection.
-            Err(Error::Closed | Error::ClosedUnanswered) => return,
-            Err(error) => {
-                tracing::warn!(%error, "cannot publish to a dead-letter topic; trying again");
-                sleep(pause).await;
-                pause = (pause * 2).min(RETRY.1);
-            }
-        }
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod finding;
+mod groups;
 mod health;
 mod instances;
 mod outages;

@@ -1,11 +1,14 @@
 //! From a sidecar to the broker.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use catena_dapr::metadata::Properties;
 use catena_dapr_proto::v1::BulkMessageEntry;
 use catena_sdk::{Client, Qos, Subscribe};
 use catena_sdk_testing::Broker;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tonic::Code;
 
 use crate::sidecar::{Component, map, soon};
@@ -145,4 +148,79 @@ async fn a_bulk_fails_as_a_whole_when_the_broker_is_away() {
     assert!(status.message().contains("3 of 3"), "{status}");
     let none = sidecar.bulk_publish("bulk", Vec::new()).await;
     assert!(none.unwrap().is_empty());
+}
+
+/// Where all is started at once, publishers may be there before those that subscribe.
+#[tokio::test]
+async fn what_is_published_first_waits_for_subscribers_on_their_way() {
+    let broker = Broker::start().unwrap();
+    let component = Component::start().await;
+    let sidecar = component.sidecar("pubsub").await;
+    let settings = [
+        ("url", &*broker.url()),
+        ("publishTimeout", "60s"),
+        ("resubscribeTime", "30s"),
+    ];
+    sidecar.init(&settings).await.unwrap();
+    let entries = |count: u8| (0..count).map(|number| entry(&number.to_string()));
+    let (single, bulk) = (
+        sidecar.publish("single", "x"),
+        sidecar.bulk_publish("bulk", entries(5).collect()),
+    );
+    let reader = Client::connect(&broker.url()).await.unwrap();
+    let subscribed = async {
+        // Both have been published by then, and nobody has heard it.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        reader.subscribe("#").await.unwrap()
+    };
+    let (single, bulk, mut messages) = tokio::join!(single, bulk, subscribed);
+    single.unwrap();
+    assert!(bulk.unwrap().is_empty());
+    // What has been heard does not come again, and others do not wait for it.
+    sidecar.publish("last", "").await.unwrap();
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|last| last != "last") {
+        let message = soon(messages.next()).await.unwrap();
+        seen.push(message.topic().to_owned());
+    }
+    seen.sort();
+    let expected = ["bulk", "bulk", "bulk", "bulk", "bulk", "last", "single"];
+    assert_eq!(seen, expected);
+}
+
+/// A broker that takes connections, and answers nothing that comes after CONNECT.
+#[tokio::test]
+async fn an_acknowledgement_that_does_not_come_is_told_as_such() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let broker = tokio::spawn(async move {
+        let mut connections = Vec::new();
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut connect = [0; 1024];
+            assert!(connection.read(&mut connect).await.unwrap() > 0);
+            connection.write_all(&[0x20, 3, 0, 0, 0]).await.unwrap();
+            connections.push(connection);
+        }
+    });
+    let component = Component::start().await;
+    let sidecar = component.sidecar("pubsub").await;
+    let url = format!("mqtt://127.0.0.1:{port}");
+    let settings = [("url", &*url), ("publishTimeout", "1s")];
+    sidecar.init(&settings).await.unwrap();
+    let status = sidecar.publish("a", "x").await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    let entries = vec![entry("1"), entry("2")];
+    let status = sidecar.bulk_publish("a", entries).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
+    broker.abort();
+}
+
+fn entry(id: &str) -> BulkMessageEntry {
+    BulkMessageEntry {
+        entry_id: id.to_owned(),
+        event: id.to_owned().into(),
+        content_type: String::new(),
+        metadata: HashMap::new(),
+    }
 }
