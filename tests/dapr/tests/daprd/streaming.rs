@@ -1,11 +1,13 @@
 //! Streams of events that an application without a port opens at its sidecar.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use catena_tests_dapr::grpc::EventStream;
 use catena_tests_dapr::grpc::wire::topic_event_response::TopicEventResponseStatus as Status;
 use catena_tests_dapr::grpc::wire::{SubscribeTopicEventsRequestInitialAlpha1, TopicEventRequest};
-use catena_tests_dapr::{Release, Scene, Sidecar, clock};
+use catena_tests_dapr::{Mqtt, Release, Scene, Sidecar, clock};
+use rumqttc::v5::mqttbytes::v5::PublishProperties;
 use serde_json::json;
 
 use crate::pubsub::publish;
@@ -264,13 +266,16 @@ fn a_new_stream_gets_all_when_the_components_are_killed() -> anyhow::Result<()> 
     })
 }
 
+/// Also where the end of a stream ends the subscription: who is killed does not end it.
 #[test]
 fn a_stream_that_is_opened_again_gets_all_when_the_sidecar_is_killed() -> anyhow::Result<()> {
     Scene::play(|scene| {
         let setting = Setting::new(scene)?;
         let sidecar = setting.sidecar("shop")?;
         let mut process = sidecar.start()?;
-        let old = silent(&sidecar, "orders")?;
+        let mut ending = wanted("orders");
+        ending.metadata = [("unsubscribeOnClose".to_owned(), "true".to_owned())].into();
+        let old = EventStream::open(sidecar.grpc_port(), ending, |_| None)?;
         publish_all(&sidecar, 0..4)?;
         old.wait(1, PATIENCE)?;
         process.kill()?;
@@ -314,6 +319,52 @@ fn wildcards_and_groups_work_with_the_topic_of_the_stream() -> anyhow::Result<()
             assert_eq!((got.topic.clone(), number(&got)), (topic, Some(1)));
         }
         Ok(())
+    })
+}
+
+/// What a replica has in hand when it closes its stream goes to the others, and so does what comes
+/// then. That the replica has another stream does not matter.
+#[test]
+fn a_closed_stream_leaves_its_share_to_other_sidecars() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let setting = Setting::new(scene)?;
+        let of_group = |name: &str| {
+            let group = pubsub("group", setting.broker.port).with("consumerID", "workers");
+            let group = group.with("clientId", name);
+            let folder = { group.with("sharedSubscription", "true") }.write(scene, name)?;
+            setting.sidecar_of(Release::V1_18, name, &folder)
+        };
+        let stream = |sidecar: &Sidecar, topic: &str, status: Option<Status>| {
+            let mut initial = wanted(topic);
+            initial.pubsub_name = "group".to_owned();
+            EventStream::open(sidecar.grpc_port(), initial, move |_| status)
+        };
+        let (one, two) = (of_group("one")?, of_group("two")?);
+        let (_one_process, _two_process) = (one.start()?, two.start()?);
+        let _other_topic = stream(&one, "others", Some(Status::Success))?;
+        let leaving = stream(&one, "orders", None)?;
+        let staying = stream(&two, "orders", Some(Status::Success))?;
+        let mut device = Mqtt::connect(setting.broker.port, "device")?;
+        let mut publish = |numbers: std::ops::Range<u64>| {
+            numbers.into_iter().try_for_each(|number| {
+                let event = json!({ "specversion": "1.0", "id": "1", "source": "device",
+                    "type": "number", "datacontenttype": "application/json", "data": number });
+                let empty = PublishProperties::default();
+                device.publish("orders", event.to_string(), empty)
+            })
+        };
+        clock::until("events for both", PATIENCE, || {
+            publish(0..1)?;
+            let both = [&leaving, &staying].map(|stream| !stream.events().is_empty());
+            Ok((both == [true; 2]).then_some(()))
+        })?;
+        publish(1..40)?;
+        drop(leaving);
+        publish(40..80)?;
+        clock::until("all events at one sidecar", PATIENCE / 2, || {
+            let came: BTreeSet<_> = numbers(&staying).into_iter().collect();
+            Ok((1..80).all(|number| came.contains(&number)).then_some(()))
+        })
     })
 }
 
