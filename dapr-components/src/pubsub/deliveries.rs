@@ -226,10 +226,6 @@ impl<M> Deliveries<M> {
         !self.is_paused && !is_blocked && self.ready.is_empty() && has_room
     }
 
-    pub(super) fn has_streams(&self) -> bool {
-        !self.streams.is_empty()
-    }
-
     /// How many messages applications have and have not answered.
     pub(super) fn unanswered(&self) -> usize {
         self.streams

@@ -54,16 +54,8 @@ impl Component for Instance {
         let client = client.await?;
         let (paused, paused_seen) = watch::channel(false);
         let (closing, closing_seen) = watch::channel(false);
-        let shared = Shared {
-            name: init.name,
-            settings: Arc::new(settings),
-            client: client.clone(),
-            context: context.clone(),
-            paused: paused_seen,
-            closing: closing_seen,
-            streams: Arc::default(),
-        };
-        shared.watch_over(&client);
+        let seen = (paused_seen, closing_seen);
+        let shared = Shared::new((init.name, settings), client, context.clone(), seen);
         Ok(Self {
             publisher: Publisher::new(shared.clone()),
             shared,
@@ -101,7 +93,7 @@ impl Component for Instance {
     }
 
     fn is_connected(&self) -> bool {
-        self.shared.client.is_connected()
+        self.shared.ping().is_ok()
     }
 
     fn is_in_use(&self) -> bool {
@@ -130,7 +122,7 @@ impl Instance {
             .sum()
     }
 
-    /// Whether the broker is there.
+    /// Whether the broker is there, for all that the instance needs it for.
     ///
     /// # Errors
     ///

@@ -71,7 +71,7 @@ impl Line {
             settings.tune(builder).client_id(&*client_id)
         });
         let started = started?;
-        shared.watch_over(&started);
+        shared.add_line(&started);
         Ok(client.insert(started).clone())
     }
 
@@ -86,6 +86,7 @@ impl Line {
             return;
         };
         client.close().await;
+        shared.remove_line(&client);
         if !ends_session || !shared.settings.keeps_session() {
             return;
         }

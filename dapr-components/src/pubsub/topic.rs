@@ -301,7 +301,7 @@ impl Topic {
         }
         if self.subscribe_at.is_some_and(|at| at <= now) {
             self.subscribe_at = None;
-            if self.deliveries.has_streams() && self.messages.is_none() {
+            if !self.streams.is_empty() && self.messages.is_none() {
                 self.subscribe();
             }
         }
@@ -371,7 +371,8 @@ impl Topic {
                     metrics.redelivered.add();
                 }
             } else {
-                self.end_stream(stream, End::Cut);
+                // It is over, and how will be told.
+                self.deliveries.remove_stream(Instant::now(), stream);
             }
         }
     }
@@ -384,7 +385,7 @@ impl Topic {
         self.deliveries.remove_stream(now, stream);
         self.shared.streams.fetch_sub(1, Ordering::Relaxed);
         self.end = end;
-        if self.deliveries.has_streams() || self.line.is_own() {
+        if !self.streams.is_empty() || self.line.is_own() {
             return;
         }
         // A sidecar that was killed has not said that it wants no more.
@@ -445,7 +446,7 @@ impl Topic {
     /// Whether the line is there, and no stream needs it. One whose subscription is not there yet
     /// is kept: given up half-way, it might be unsubscribed.
     fn is_idle(&self) -> bool {
-        let is_needed = self.deliveries.has_streams() || self.subscribing.is_some();
+        let is_needed = !self.streams.is_empty() || self.subscribing.is_some();
         self.line.is_own() && self.line.is_there() && !is_needed
     }
 

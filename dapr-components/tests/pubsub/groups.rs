@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use catena_sdk::Client;
 use catena_sdk_testing::Broker;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::sidecar::{Component, Pull, Sidecar, soon, text};
 
@@ -184,4 +186,39 @@ async fn a_sidecar_that_is_cut_off_keeps_its_subscriptions() {
         let mut pull = open(&sidecar, filter, &[]).await;
         assert_eq!(take(&mut pull, 60).await, (0..60).collect());
     }
+}
+
+/// A subscription whose connection the broker does not take is not silently without messages.
+#[tokio::test]
+async fn a_replica_that_cannot_take_part_says_so() {
+    let broker = Broker::start().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (open_gate, is_open) = watch::channel(false);
+    let address = broker.address();
+    let gate = tokio::spawn(async move {
+        let mut first = true;
+        loop {
+            let (mut from, _) = listener.accept().await.unwrap();
+            if std::mem::take(&mut first) || *is_open.borrow() {
+                tokio::spawn(async move {
+                    let mut to = TcpStream::connect(address).await.unwrap();
+                    // How it ends does not matter.
+                    let _ = copy_bidirectional(&mut from, &mut to).await;
+                });
+            }
+        }
+    });
+    let component = Component::start().await;
+    let sidecar = component.sidecar("pubsub").await;
+    let url = format!("mqtt://127.0.0.1:{port}");
+    sidecar.init(&[("url", &url)]).await.unwrap();
+    sidecar.ping().await.unwrap();
+    let mut pull = sidecar.pull("$share/group/jobs").await;
+    soon(async { while sidecar.ping().await.is_ok() {} }).await;
+    open_gate.send(true).unwrap();
+    soon(async { while sidecar.ping().await.is_err() {} }).await;
+    sidecar.publish("jobs", "0").await.unwrap();
+    assert_eq!(pull.take().await, "0");
+    gate.abort();
 }
