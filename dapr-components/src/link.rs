@@ -95,6 +95,9 @@ fn builder(connection: &Connection) -> Result<Builder, Status> {
     }
     if let Some(file) = &connection.token_file {
         builder = builder.authentication_file(TOKEN_METHOD, file);
+        if connection.token_is_optional {
+            builder = builder.authentication_optional();
+        }
     }
     if connection.endpoint.is_secure() {
         builder = builder.tls(tls(connection)?);

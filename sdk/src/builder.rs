@@ -50,6 +50,7 @@ pub struct Builder {
     close_within: Duration,
     user_properties: Vec<(String, String)>,
     authentication: Option<Authentication>,
+    authentication_is_optional: bool,
     keeps_trying: bool,
     claims_from_subscribe: bool,
     subscribers_first: Duration,
@@ -97,6 +98,7 @@ pub(crate) struct Options {
     pub(crate) close_within: Duration,
     pub(crate) user_properties: Vec<(String, String)>,
     pub(crate) authentication: Option<Authentication>,
+    pub(crate) authentication_is_optional: bool,
     pub(crate) keeps_trying: bool,
     pub(crate) claims_from_subscribe: bool,
     pub(crate) subscribers_first: Duration,
@@ -130,6 +132,7 @@ impl Builder {
             close_within: Duration::from_secs(5),
             user_properties: Vec::new(),
             authentication: None,
+            authentication_is_optional: false,
             keeps_trying: false,
             claims_from_subscribe: false,
             subscribers_first: Duration::ZERO,
@@ -273,6 +276,13 @@ impl Builder {
         self
     }
 
+    /// A broker that does not know the method of [`authentication_file`](Self::authentication_file)
+    /// (reason code 0x8C) is asked once more without it, each time.
+    pub fn authentication_optional(mut self) -> Self {
+        self.authentication_is_optional = true;
+        self
+    }
+
     /// Goes on connecting whatever the broker says, once there is a client: a refusal may be
     /// mended at the broker, and a client that ends does not hear of that. Else a refusal that is
     /// no passing one ends the client.
@@ -363,6 +373,7 @@ impl Builder {
             close_within: self.close_within,
             user_properties: self.user_properties,
             authentication: self.authentication,
+            authentication_is_optional: self.authentication_is_optional,
             keeps_trying: self.keeps_trying,
             claims_from_subscribe: self.claims_from_subscribe,
             subscribers_first: self.subscribers_first,

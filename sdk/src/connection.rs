@@ -29,6 +29,8 @@ pub(crate) struct Resume {
     pub(crate) again: VecDeque<Request>,
     /// Packet IDs of messages at QoS 2 whose PUBREL has not come.
     pub(crate) releasing: Vec<u16>,
+    /// Whether to name the method of authentication, if there is one.
+    pub(crate) authenticates: bool,
 }
 
 /// Space in the channel to the event loop for requests other than acknowledgements. What waits
@@ -49,7 +51,7 @@ pub(crate) fn packet_ids(options: &Options) -> u16 {
 pub(crate) fn open(options: &Options, resume: Resume) -> io::Result<(AsyncClient, EventLoop)> {
     // All acknowledgements that can be due find room as well.
     let capacity = REQUESTS_MAX + usize::from(options.receive_max);
-    let mqtt = mqtt_options(options, resume.clean_start)?;
+    let mqtt = mqtt_options(options, &resume)?;
     let (requests, mut event_loop) = AsyncClient::new(mqtt, capacity);
     for packet_id in resume.releasing {
         // The event loop takes no PUBREL without having seen PUBLISH.
@@ -97,7 +99,7 @@ pub(crate) fn use_all_packet_ids(state: &mut MqttState) {
     state.events.pop_back();
 }
 
-fn mqtt_options(options: &Options, clean_start: bool) -> io::Result<MqttOptions> {
+fn mqtt_options(options: &Options, resume: &Resume) -> io::Result<MqttOptions> {
     let url = &options.url;
     let host = match url.scheme {
         Scheme::Tcp => url.bracketed(),
@@ -124,7 +126,7 @@ fn mqtt_options(options: &Options, clean_start: bool) -> io::Result<MqttOptions>
     mqtt.set_network_options(network);
     mqtt.set_connection_timeout(timeout);
     mqtt.set_keep_alive(options.keep_alive);
-    mqtt.set_clean_start(clean_start);
+    mqtt.set_clean_start(resume.clean_start);
     mqtt.set_manual_acks(true);
     mqtt.set_outgoing_inflight_upper_limit(packet_ids(options));
     let mut properties = wire::ConnectProperties::new();
@@ -132,7 +134,8 @@ fn mqtt_options(options: &Options, clean_start: bool) -> io::Result<MqttOptions>
     properties.receive_maximum = Some(options.receive_max);
     properties.max_packet_size = Some(options.packet_bytes_max);
     properties.user_properties = options.user_properties.clone();
-    if let Some(authentication) = &options.authentication {
+    let authentication = options.authentication.as_ref();
+    if let Some(authentication) = authentication.filter(|_| resume.authenticates) {
         properties.authentication_method = Some(authentication.method.clone());
         properties.authentication_data = Some(content(&authentication.file)?);
     }

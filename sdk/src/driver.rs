@@ -158,9 +158,37 @@ impl Driver {
         }
     }
 
-    /// Makes a connection, and serves it until it ends.
+    /// Makes a connection, and serves it until it ends. Where that may be, a broker that does not
+    /// know the method of authentication is asked once more without it.
     async fn connection(&mut self) -> End {
-        let resume = self.session.resume(self.all_releases);
+        let unknown = match self.serve(true).await {
+            End::Lost(error) if self.goes_without(&error) => error,
+            end => return end,
+        };
+        tracing::warn!(
+            "the broker does not know the method of authentication: connecting without it"
+        );
+        match self.serve(false).await {
+            // It wants another method, and which one it does not know says more.
+            End::Lost(Error::ConnectionRefused { .. }) if !self.is_up() => End::Lost(unknown),
+            end => end,
+        }
+    }
+
+    fn goes_without(&self, error: &Error) -> bool {
+        let is_unknown = matches!(error, Error::ConnectionRefused { reason }
+            if *reason == Reason::BAD_AUTHENTICATION_METHOD);
+        self.options.authentication_is_optional && is_unknown && !self.is_up()
+    }
+
+    /// Whether the broker has taken the connection that was made last.
+    fn is_up(&self) -> bool {
+        matches!(*self.status.borrow(), Status::Up)
+    }
+
+    async fn serve(&mut self, authenticates: bool) -> End {
+        let mut resume = self.session.resume(self.all_releases);
+        resume.authenticates = authenticates;
         let (requests, mut event_loop) = match connection::open(&self.options, resume) {
             Ok(opened) => opened,
             Err(error) => {

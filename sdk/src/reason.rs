@@ -20,6 +20,8 @@ impl Reason {
     pub const UNSPECIFIED: Self = Self(0x80);
     /// 0x87: this client may not do that.
     pub const NOT_AUTHORIZED: Self = Self(0x87);
+    /// 0x8C: not a method of authentication that the broker knows.
+    pub const BAD_AUTHENTICATION_METHOD: Self = Self(0x8C);
     /// 0x8E: another connection has the client ID now.
     pub const SESSION_TAKEN_OVER: Self = Self(0x8E);
     /// 0x95: larger than the broker takes.

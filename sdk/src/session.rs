@@ -119,6 +119,7 @@ impl Session {
             self.releasing.iter().copied().collect()
         };
         Resume {
+            authenticates: true,
             clean_start: self.options.clean_start && !self.was_connected,
             again: self.flights.again(),
             releasing,

@@ -19,6 +19,9 @@ pub struct Connection {
     pub credentials: Option<Credentials>,
     /// File with a token of a Kubernetes service account.
     pub token_file: Option<PathBuf>,
+    /// Whether a broker that does not know such tokens is asked without. Documents made for
+    /// Azure's components name the file, whatever broker they are used with.
+    pub token_is_optional: bool,
     /// `clientId`: the MQTT client ID, if not made from `consumerID`.
     pub client_id: Option<String>,
     /// `consumerID`: who the consumer is. A sidecar sets it to the ID of its application unless the
@@ -124,6 +127,7 @@ impl Connection {
             token_file: properties
                 .text(&["satTokenPath", "satAuthFile"])?
                 .map(Into::into),
+            token_is_optional: flavour != Flavour::Catena,
             client_id: properties.text(&["clientId"])?,
             consumer_id: properties.text(&["consumerID"])?,
             keep_alive: keep_alive.unwrap_or(Duration::from_secs(30)),

@@ -52,6 +52,39 @@ async fn a_password_may_stand_in_a_file() {
     soon(client.connected()).await.unwrap();
 }
 
+/// The broker of the test knows passwords, or nothing.
+#[tokio::test]
+async fn a_method_that_the_broker_does_not_know_may_be_left_out() {
+    let unknown = |error| match error {
+        Error::ConnectionRefused { reason } => reason == Reason::BAD_AUTHENTICATION_METHOD,
+        _ => false,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "a token").unwrap();
+    let with_token = |url: &str| builder(url).authentication_file("K8S-SAT", &file);
+
+    let open = Broker::start().unwrap();
+    let (url, address) = (open.url(), open.address());
+    let error = with_token(&url).connect().await.unwrap_err();
+    assert!(unknown(error));
+    let client = with_token(&url).authentication_optional().connect();
+    let client = client.await.unwrap();
+    let mut events = client.events();
+    // Each time anew.
+    drop(open);
+    let _open = Broker::builder().at(address).start().unwrap();
+    let again = async {
+        while !matches!(events.next().await, Some(Event::Connected { .. })) {}
+        client.publish(("a", "x")).await
+    };
+    soon(again).await.unwrap();
+
+    let closed = Broker::builder().user("anna", "s3cret").start().unwrap();
+    let client = with_token(&closed.url()).authentication_optional();
+    assert!(unknown(client.connect().await.unwrap_err()));
+}
+
 #[tokio::test]
 async fn nobody_there_is_told_at_once_or_waited_for() {
     let address = {

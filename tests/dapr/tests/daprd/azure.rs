@@ -1,14 +1,14 @@
 //! The documents of Azure's own components, of both generations, as they are in `samples/dapr`.
 //!
 //! Only values are put in place: where the broker is, its authority, and the token. The broker does
-//! not know the tokens of Kubernetes yet, so that the fields for them are tried by themselves.
+//! not know the tokens of Kubernetes yet, so that documents are also tried without.
 
 use std::path::PathBuf;
 
 use catena_tests_dapr::{App, Release, Scene, Subscription, project};
 use serde_json::json;
 
-use crate::setting::{PATIENCE, Setting};
+use crate::setting::{PATIENCE, Setting, pubsub};
 
 const DOCUMENTS: [&str; 2] = ["iot-operations", "iot-mq"];
 
@@ -81,18 +81,35 @@ fn documents_of_both_generations_are_served_over_tls() -> anyhow::Result<()> {
     })
 }
 
-/// With the fields for tokens the documents are read, and it is the broker that refuses.
+/// With the fields for tokens the documents serve as well: where the broker does not know tokens,
+/// and asks for nothing else. A document of our own means what it says.
 #[test]
 fn a_token_is_shown_to_the_broker() -> anyhow::Result<()> {
     Scene::play(|scene| {
         let setting = Setting::new(scene)?;
-        for name in DOCUMENTS {
+        for (name, prefix) in DOCUMENTS.iter().zip(["iotoperations", "aio-mq"]) {
             let resources = documents(&setting, name, true)?;
             let sidecar = setting.sidecar_of(Release::V1_18, name, &resources)?;
-            let mut process = sidecar.launch()?;
-            assert!(!process.wait_end(PATIENCE)?.success());
-            process.wait_line(&["Failed to init component", "K8S-SAT"], PATIENCE)?;
+            let _process = sidecar.start()?;
+            let target = format!("/v1.0/state/{prefix}-statestore");
+            let items = json!([{ "key": "one", "value": 1 }]);
+            sidecar.ask_json(("POST", &target), &items)?.expect(204)?;
         }
+        let components = setting.running_components.as_ref();
+        let components = components.ok_or_else(|| anyhow::anyhow!("they do not run"))?;
+        let text = "the broker does not know the method of authentication";
+        components.wait_line(&[text], PATIENCE)?;
+
+        let resources = { pubsub("own", setting.broker.port) }
+            .with(
+                "satTokenPath",
+                scene.write("token", "a token")?.display().to_string(),
+            )
+            .write(scene, "own")?;
+        let sidecar = setting.sidecar_of(Release::V1_18, "own", &resources)?;
+        let mut process = sidecar.launch()?;
+        assert!(!process.wait_end(PATIENCE)?.success());
+        process.wait_line(&["Failed to init component", "K8S-SAT"], PATIENCE)?;
         Ok(())
     })
 }
