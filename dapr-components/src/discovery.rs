@@ -57,9 +57,12 @@ pub enum Finding {
     Skipped,
     /// A socket that nobody listens to: a sidecar waits for ever.
     Stale,
-    /// A socket that does not answer as it has to: a sidecar finds no component at all.
+    /// A socket that does not answer as it has to: why, and what a sidecar does.
     Broken(String),
 }
+
+/// What comes of a socket that answers wrong.
+const USELESS: &str = "a sidecar that meets this finds no component at all";
 
 /// Connects to a socket, as a sidecar does.
 ///
@@ -147,15 +150,21 @@ async fn look_at(path: &Path) -> Finding {
     match first.map_err(|error| (error.kind(), error)) {
         Ok(_) => {}
         Err((io::ErrorKind::ConnectionRefused, _)) => return Finding::Stale,
-        Err((_, error)) => return Finding::Broken(format!("cannot connect: {error}")),
+        Err((io::ErrorKind::PermissionDenied, error)) => {
+            return Finding::Broken(format!(
+                "cannot connect: {error}; a sidecar of this user waits for ever: --socket-mode or \
+                 --socket-group of the component"
+            ));
+        }
+        Err((_, error)) => return Finding::Broken(format!("cannot connect: {error}; {USELESS}")),
     }
     let asked = timeout(ANSWER_WITHIN, async {
         let channel = dial(path).await.map_err(|error| error.to_string())?;
         services(channel).await.map_err(|status| status.to_string())
     });
     match asked.await {
-        Err(_) => Finding::Broken(format!("no answer within {ANSWER_WITHIN:?}")),
-        Ok(Err(error)) => Finding::Broken(error),
+        Err(_) => Finding::Broken(format!("no answer within {ANSWER_WITHIN:?}; {USELESS}")),
+        Ok(Err(error)) => Finding::Broken(format!("{error}; {USELESS}")),
         Ok(Ok(services)) => Finding::Component {
             types: types(path, &services),
             access: access(path),
@@ -227,10 +236,7 @@ impl fmt::Display for Report {
                     "STALE: nobody listens, and a sidecar waits for ever; remove it or start its \
                      component"
                 )?,
-                Finding::Broken(why) => writeln!(
-                    f,
-                    "BROKEN: {why}; a sidecar that meets this finds no component at all"
-                )?,
+                Finding::Broken(why) => writeln!(f, "BROKEN: {why}")?,
             }
         }
         if self.entries.is_empty() {

@@ -23,7 +23,7 @@ use tonic::{Request, Status};
 
 use crate::context::{Claim, Context, Owner};
 use crate::logging;
-use crate::metadata::Properties;
+use crate::metadata::{Properties, names};
 use crate::peer::Peer;
 use crate::remembered::Remembered;
 
@@ -34,6 +34,9 @@ use slot::{Closed, Current, Open, Slot};
 pub trait Component: Send + Sync + Sized + 'static {
     /// Its name in logs, metrics and files.
     const KIND: &'static str;
+
+    /// The names in metadata that it knows, beside those of the connection.
+    const NAMES: &[&'static str];
 
     /// Makes an instance: has 4 s for an answer with the real cause, since a sidecar waits no
     /// longer than 5 s.
@@ -317,6 +320,12 @@ impl<C: Component> Instances<C> {
     ) -> Result<Arc<C>, Status> {
         let name = init.name.clone();
         logging::explain_level(&init, C::KIND);
+        for (unknown, meant) in names::unknown(&init.properties, C::NAMES) {
+            let meant = meant.map(|meant| format!("; is `{meant}` meant?"));
+            let meant = meant.unwrap_or_default();
+            tracing::warn!(component = %name, kind = C::KIND,
+                "metadata `{unknown}` means nothing here{meant}");
+        }
         let identity = C::identity(&init);
         let claim = match &identity {
             Some(identity) => Some(self.claim(identity, &name)?),

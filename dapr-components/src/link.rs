@@ -198,6 +198,12 @@ fn unreachable_hint(why: &str, is_secure: bool) -> &'static str {
          `caFile`"
     } else if has(&["deserialization"]) && !is_secure {
         "what answers there does not speak plain MQTT: it may want TLS, `useTls: true`"
+    } else if has(&["not valid for name"]) {
+        "the certificate of the broker is for another name: use one that it is for in `url` or \
+         `hostname`"
+    } else if has(&["causedasendentity"]) {
+        "the broker shows a certificate authority in place of a certificate of its own: it needs \
+         one made with CA:FALSE"
     } else if has(&["certificate", "tls", "handshake"]) {
         "TLS fails: check `caCert` or `caFile`, the name of the host, and whether the broker \
          speaks it at this port (else `useTls: false`, or mqtt:// in `url`)"

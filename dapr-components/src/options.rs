@@ -39,7 +39,8 @@ pub struct Run {
     pub sockets_folder: Option<PathBuf>,
 
     /// Socket to make: a file name, and what it serves (pubsub, state, or both if not said); the
-    /// name without its extension is the type of the components. May be repeated
+    /// name without its extension is the type of the components. May be repeated; in the variable,
+    /// commas stand between them
     #[arg(
         long = "socket",
         env = "CATENA_DAPR_SOCKETS",
@@ -70,6 +71,7 @@ pub struct Run {
         long,
         env = "CATENA_DAPR_SOCKET_GROUP",
         value_name = "GID",
+        value_parser = group,
         global = true
     )]
     pub socket_group: Option<u32>,
@@ -206,8 +208,10 @@ impl FromStr for SocketName {
             _ => return Err(format!("`{kind}`: expected pubsub or state after the =")),
         };
         let name = file.rsplit_once('.').map_or("", |(name, _)| name);
-        if name.is_empty() || file.contains('/') {
-            let why = "expected the name of a file with an extension, such as catena.sock";
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.is_empty() || !file.chars().all(is_plain) {
+            let why = "expected the name of a file with an extension, such as catena.sock, made of \
+                       letters, digits, `.`, `_` and `-`; several have commas between them";
             return Err(why.to_owned());
         }
         let file = file.to_owned();
@@ -225,10 +229,19 @@ impl FromStr for Mode {
     fn from_str(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix("0o").unwrap_or(text);
         match u32::from_str_radix(digits, 8) {
-            Ok(mode) if mode <= 0o777 => Ok(Self(mode)),
-            _ => Err("expected an octal number up to 777, such as 660".to_owned()),
+            Ok(mode) if mode <= 0o777 && mode & 0o600 == 0o600 => Ok(Self(mode)),
+            _ => {
+                let why = "expected an octal number from 600 to 777, such as 660: the owner reads \
+                           and writes";
+                Err(why.to_owned())
+            }
         }
     }
+}
+
+fn group(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| format!("expected the number of a group, as `getent group {text}` shows it"))
 }
 
 impl FromStr for Metrics {
@@ -309,7 +322,10 @@ mod tests {
             ["--socket", "a"],
             ["--socket", "a/b.sock"],
             ["--socket", "a.sock=queue"],
+            ["--socket", "a.sock b.sock"],
             ["--socket-mode", "888"],
+            ["--socket-mode", "66"],
+            ["--socket-group", "wheel"],
             ["--metrics", "9464"],
         ] {
             assert!(parse(&arguments).is_err(), "{arguments:?}");

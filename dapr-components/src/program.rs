@@ -24,8 +24,8 @@ use crate::sockets::{Access, Shown, Socket};
 const TICK: Duration = Duration::from_millis(100);
 
 /// A sidecar that has said nothing for so long, and owes nothing, is not in the middle of its own
-/// end.
-const QUIET: Duration = Duration::from_secs(2);
+/// end: that is the time which it takes by default.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM, SIGINT, SIGQUIT or, with the end of its terminal, SIGHUP; then lets what
 /// is under way end, and removes the sockets: a sidecar waits for ever at one that is left behind.
@@ -37,16 +37,27 @@ pub async fn run(options: &Run, folder: &Path) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut quit = signal(SignalKind::quit())?;
+    // Who starts it with `nohup` wants it to live on.
+    let ignores_hang_up = is_hang_up_ignored();
     let mut hang_up = signal(SignalKind::hangup())?;
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             _ = quit.recv() => {}
-            _ = hang_up.recv() => {}
+            _ = hang_up.recv(), if !ignores_hang_up => {}
         }
     };
     serve(options, folder, stop).await
+}
+
+/// Whether this process was started so that SIGHUP does nothing to it.
+fn is_hang_up_ignored() -> bool {
+    const SIGHUP: u64 = 1;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
 /// As [`run`], until `stop` ends.
@@ -65,10 +76,15 @@ pub async fn serve(
         let folder = folder.display();
         format!("cannot make {folder}: choose another folder (--sockets-folder)")
     })?;
+    if let Some(folder) = &options.remember {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {} (--remember)", folder.display()))?;
+    }
     let (ending, ended) = watch::channel(false);
     if let Some(address) = options.metrics.0 {
         let listener = TcpListener::bind(address).await;
-        let listener = listener.with_context(|| format!("cannot listen to {address}"))?;
+        let listener =
+            listener.with_context(|| format!("cannot listen to {address} (--metrics)"))?;
         context.start(metrics::serve(
             listener,
             context.clone(),

@@ -66,7 +66,7 @@ pub enum Error {
     #[error("{0} is there and is no socket: remove it, or choose another name or folder")]
     NoSocket(PathBuf),
     /// The system refuses.
-    #[error("cannot {what} {path}: {source}")]
+    #[error("cannot {what} {path} (--sockets-folder, --socket-group)")]
     Io {
         /// What was tried.
         what: &'static str,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
@@ -93,7 +93,7 @@ impl Tls {
     pub fn identity(mut self, chain: &[u8], key: &[u8]) -> Result<Self, Error> {
         let chain = certificates(chain)?;
         let key = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|error| Error::invalid("private key", error.to_string()))?;
+            .map_err(|error| Error::invalid("private key", problem(&error)))?;
         let Trust::Roots { identity, .. } = &mut self.trust else {
             let why = "the settings of rustls have one of their own";
             return Err(Error::invalid("client certificate", why));
@@ -157,14 +157,60 @@ impl Tls {
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let invalid = |why: String| Error::invalid("certificate", why);
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|error| invalid(error.to_string()))?;
+    let certificates = certificates.map_err(|error| invalid(problem(&error).to_owned()))?;
     if certificates.is_empty() {
-        return Err(invalid("there is none".to_owned()));
+        return Err(invalid(problem(&pem::Error::NoItemsFound).to_owned()));
     }
     Ok(certificates)
+}
+
+/// What is wrong with a text in PEM form. The parser's own words have the text in them, which may
+/// be a private key.
+fn problem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::NoItemsFound => "the text has none in PEM form (-----BEGIN ..)",
+        pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
+            "the text is not in PEM form: it must have its line breaks, and its end"
+        }
+        pem::Error::Base64Decode(_) => "between BEGIN and END there is more than base64",
+        _ => "the text is not in PEM form",
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path)
         .map_err(|error| Error::invalid("file", format!("{}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts go to logs.
+    #[test]
+    fn a_key_that_cannot_be_read_is_not_shown() {
+        let lines = [
+            "-----BEGIN PRIVATE KEY-----",
+            "c2VjcmV0",
+            "-----END PRIVATE KEY-----",
+        ];
+        let whole = lines.join("\n");
+        let chain = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let shown = |key: &str| {
+            let tls = Tls::with_roots(RootCertStore::empty());
+            let identity = tls.identity(chain.as_bytes(), key.as_bytes());
+            identity.map_err(|error| error.to_string())
+        };
+        assert!(shown(&whole).is_ok());
+        let on_one_line = lines.join(" ");
+        let escaped = lines.join("\\n");
+        let cut = lines[..2].join("\n");
+        let odd = whole.replace("c2V", "*c2V");
+        for key in [&*on_one_line, &escaped, &cut, &odd, "c2VjcmV0"] {
+            let text = shown(key).unwrap_err();
+            let says_why = text.contains("PEM form") || text.contains("base64");
+            assert!(says_why && text.len() < 120, "{text}");
+            assert!(!text.contains("c2V") && !text.contains("99, 50"), "{text}");
+        }
+    }
 }

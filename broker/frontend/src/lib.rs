@@ -33,4 +33,4 @@ pub use error::Error;
 pub use options::{Address, Clock, ListenerOptions, Options, Protocol, ProxyHeader};
 pub use origin::Origins;
 pub use shell::{Handle, ListenerStatus, Refusal, Service, Wake};
-pub use tls::{TlsError, TlsFiles};
+pub use tls::{PemError, TlsError, TlsFiles};

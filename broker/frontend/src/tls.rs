@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -31,7 +31,7 @@ pub enum TlsError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: rustls::pki_types::pem::Error,
+        source: PemError,
     },
     /// A file has no certificate in it.
     #[error("no certificate in {}", .0.display())]
@@ -44,6 +44,41 @@ pub enum TlsError {
     Authorities(#[from] rustls::server::VerifierBuilderError),
 }
 
+/// What is wrong with a file in PEM form. The parser's own words have the text in them, which may
+/// be a private key.
+#[derive(Debug, thiserror::Error)]
+pub enum PemError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] std::io::Error),
+    /// It has nothing of the kind.
+    #[error("nothing of this kind in PEM form (-----BEGIN ..)")]
+    Nothing,
+    /// Its lines are not those of the form.
+    #[error("not in PEM form: it must have its line breaks, and its end")]
+    Lines,
+    /// What is encoded is not.
+    #[error("between BEGIN and END there is more than base64")]
+    Encoding,
+    /// Anything else.
+    #[error("not in PEM form")]
+    Other,
+}
+
+impl From<pem::Error> for PemError {
+    fn from(error: pem::Error) -> Self {
+        match error {
+            pem::Error::Io(error) => Self::Unreadable(error),
+            pem::Error::NoItemsFound => Self::Nothing,
+            pem::Error::MissingSectionEnd { .. } | pem::Error::IllegalSectionStart { .. } => {
+                Self::Lines
+            }
+            pem::Error::Base64Decode(_) => Self::Encoding,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl TlsFiles {
     /// Reads the files.
     ///
@@ -51,9 +86,9 @@ impl TlsFiles {
     /// What is wrong with them; nothing is half used.
     pub fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let certificates = certificates(&self.certificates)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|source| TlsError::File {
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| TlsError::File {
             path: self.key.clone(),
-            source,
+            source: error.into(),
         })?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -84,9 +119,9 @@ impl TlsFiles {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let file = |source| TlsError::File {
+    let file = |error: pem::Error| TlsError::File {
         path: path.to_owned(),
-        source,
+        source: error.into(),
     };
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .map_err(file)?

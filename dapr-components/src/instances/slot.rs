@@ -234,6 +234,7 @@ mod tests {
 
     impl Component for Numbered {
         const KIND: &'static str = "numbered";
+        const NAMES: &[&'static str] = &[];
 
         async fn open(_: Init, _: &Context) -> Result<Self, Status> {
             Ok(Self(0))

@@ -210,10 +210,16 @@ impl Endpoint {
             None => (None, authority),
         };
         let (host, port) = address_of(address).ok_or_else(|| {
-            field.unusable("it is not valid: expected HOST or HOST:PORT after ://")
+            field.unusable(
+                "it is not valid: expected HOST or HOST:PORT after ://, with a port \
+                             from 1 to 65535",
+            )
         })?;
         let tail = match (scheme, tail) {
             ("mqtt" | "mqtts", "/") => "",
+            ("mqtt" | "mqtts", tail) if tail.starts_with('/') => {
+                return Err(field.unusable("it has a path: only ws:// and wss:// can have one"));
+            }
             _ => tail,
         };
         Ok(Self {
@@ -228,7 +234,10 @@ impl Endpoint {
     fn bare(field: Field<'_>, wants_tls: Option<bool>, port: Option<u16>) -> Result<Self, Invalid> {
         let address = address_of(field.text).filter(|(host, _)| !host.contains(['/', '@', ' ']));
         let (host, given) = address.ok_or_else(|| {
-            field.unusable("it is not valid: expected HOST, HOST:PORT or SCHEME://HOST:PORT")
+            field.unusable(
+                "it is not valid: expected HOST, HOST:PORT or SCHEME://HOST:PORT, with a \
+                             port from 1 to 65535",
+            )
         })?;
         // Azure's components use TLS unless told otherwise.
         let scheme = match wants_tls.unwrap_or(true) {
@@ -325,6 +334,9 @@ impl Security {
         {
             return Err(path.conflicts(&either));
         }
+        if let Some(path) = path.filter(|path| path.text.contains("-----BEGIN")) {
+            return Err(path.unusable("it is PEM text: expected the path of a file, or `caCert`"));
+        }
         let authorities = match (path, either) {
             (Some(path), _) => Some(Material::File(path.text.into())),
             (None, either) => either.map(Material::read).transpose()?,
@@ -400,6 +412,9 @@ impl Credentials {
                 Material::Text(text.unwrap_or_default())
             }
         };
+        if username.text.contains(char::is_control) {
+            return Err(username.unusable("it has control characters"));
+        }
         let username = username.text.to_owned();
         Ok(Some(Self { username, password }))
     }

@@ -14,7 +14,7 @@ use crate::metadata::Properties;
 
 use super::opening::Opening;
 use super::publishing::Publisher;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::shared::{KIND, Shared};
 use super::stream::{Command, Opened, Sender, Stream};
 use super::topic::Topic;
@@ -41,6 +41,7 @@ const COMMANDS_MAX: usize = 256;
 
 impl Component for Instance {
     const KIND: &'static str = KIND;
+    const NAMES: &[&'static str] = settings::NAMES;
 
     async fn open(init: Init, context: &Context) -> Result<Self, Status> {
         let settings = Settings::read(&init.properties, init.flavour)?;

@@ -93,6 +93,35 @@ pub enum OnFailure {
     Drop,
 }
 
+/// The names of all that there is to set here.
+pub(super) const NAMES: &[&str] = &[
+    "cleanSession",
+    "cleanStart",
+    "sessionExpiry",
+    "receiveMaximum",
+    "qos",
+    "retain",
+    "publishTimeout",
+    "resubscribeTime",
+    "userProperties",
+    "shareGroup",
+    "sharedSubscription",
+    "maxInFlight",
+    "onFailure",
+    "maxRedeliveries",
+    "redeliveryBackoff",
+    "redeliveryBackoffMax",
+    "blockOnRetry",
+    "deadLetterTopic",
+    "orphanTimeout",
+    "unsubscribeOnClose",
+    "retainHandling",
+    "noLocal",
+    "retainAsPublished",
+    "topicName",
+    "rawPayload",
+];
+
 /// Larger packets are not wanted: up to here, messages that are too large for a sidecar can be
 /// counted and go to a dead-letter topic.
 const PACKET_BYTES_MAX: u32 = 8 * 1024 * 1024;
@@ -123,7 +152,13 @@ impl Settings {
                 time => Ok(time),
             })?;
         let publish_within = publish_within.unwrap_or(Duration::from_secs(10));
-        let subscribers_first = properties.read(&["resubscribeTime"], Field::duration)?;
+        // A publish must have time left for its answer.
+        let half = publish_within / 2;
+        let subscribers_first =
+            properties.read(&["resubscribeTime"], |field| match field.duration()? {
+                time if time > half => Err(field.invalid("not more than half of `publishTimeout`")),
+                time => Ok(time),
+            })?;
         let names = properties.text(&["userProperties"])?.unwrap_or_default();
         let names = names.split(',').map(|name| name.trim().to_owned());
         let qos = properties.read(&["qos"], qos)?.unwrap_or_default();
@@ -142,9 +177,7 @@ impl Settings {
                 .read(&["retain"], Field::boolean)?
                 .unwrap_or(false),
             publish_within,
-            // A publish must have time left for its answer.
-            subscribers_first: { subscribers_first.unwrap_or(SUBSCRIBERS_FIRST) }
-                .min(publish_within / 2),
+            subscribers_first: subscribers_first.unwrap_or(SUBSCRIBERS_FIRST.min(half)),
             user_properties: names.filter(|name| !name.is_empty()).collect(),
             share_group: share_group(properties, &connection)?,
             delivery: base.overlaid(properties)?,
@@ -241,6 +274,14 @@ impl Delivery {
             field.integer(0..=u64::from(u32::MAX))
         })?;
         let backoff_min = time("redeliveryBackoff", self.backoff_min)?;
+        let backoff_max = properties.read(&["redeliveryBackoffMax"], |field| {
+            match field.duration()? {
+                time if time < backoff_min => {
+                    Err(field.invalid("not less than `redeliveryBackoff`"))
+                }
+                time => Ok(time),
+            }
+        })?;
         let letters = properties.read(&["deadLetterTopic"], |field| {
             mapping::check_topic(field)?;
             Ok(field.text.to_owned())
@@ -258,7 +299,7 @@ impl Delivery {
             on_failure: on_failure.unwrap_or(self.on_failure),
             redeliveries_max: redeliveries.map_or(self.redeliveries_max, count),
             backoff_min,
-            backoff_max: time("redeliveryBackoffMax", self.backoff_max)?.max(backoff_min),
+            backoff_max: backoff_max.unwrap_or(self.backoff_max.max(backoff_min)),
             block_on_retry: switch("blockOnRetry", self.block_on_retry)?,
             dead_letter_topic: letters.or_else(|| self.dead_letter_topic.clone()),
             orphans_wait: time("orphanTimeout", self.orphans_wait)?,

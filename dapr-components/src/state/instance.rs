@@ -63,6 +63,7 @@ impl Instance {
 
 impl Component for Instance {
     const KIND: &'static str = "state";
+    const NAMES: &[&'static str] = super::settings::NAMES;
 
     async fn open(init: Init, context: &Context) -> Result<Self, Status> {
         let settings = Settings::read(&init.properties, init.flavour)?;

@@ -46,6 +46,23 @@ pub(crate) fn serve(instances: &Arc<Instances<Instance>>, flavour: Flavour, serv
     served.add(QueriableStateStoreServer::from_arc(services));
 }
 
+impl Services {
+    /// Does a call, and counts it, and whether it has failed. One that is under way keeps a
+    /// process that ends from doing so.
+    async fn counted<T>(
+        &self,
+        call: impl Future<Output = Result<T, Status>>,
+    ) -> Result<Response<T>, Status> {
+        let metrics = &self.instances.context().metrics;
+        metrics.state_calls.add();
+        let done = call.await;
+        if done.is_err() {
+            metrics.state_errors.add();
+        }
+        done.map(Response::new)
+    }
+}
+
 #[tonic::async_trait]
 impl StateStore for Services {
     async fn init(
@@ -73,33 +90,42 @@ impl StateStore for Services {
         &self,
         request: Request<proto::DeleteRequest>,
     ) -> Result<Response<proto::DeleteResponse>, Status> {
-        let instance = self.instances.find(&request).await?;
-        let write = request::delete(request.into_inner(), instance.partition_by());
-        written(&instance, write).await?;
-        Ok(Response::new(proto::DeleteResponse {}))
+        let call = async {
+            let instance = self.instances.find(&request).await?;
+            let write = request::delete(request.into_inner(), instance.partition_by());
+            written(&instance, write).await?;
+            Ok(proto::DeleteResponse {})
+        };
+        self.counted(call).await
     }
 
     async fn get(
         &self,
         request: Request<proto::GetRequest>,
     ) -> Result<Response<proto::GetResponse>, Status> {
-        let instance = self.instances.find(&request).await?;
-        let proto::GetRequest { key, metadata, .. } = request.into_inner();
-        let name = request::name(&key, &metadata, instance.partition_by());
-        let name = name.map_err(Failure::into_status)?;
-        let found = instance.operations(instance.deadline()).get(&name).await;
-        let found = found.map_err(Failure::into_status)?;
-        Ok(Response::new(request::response_of(found)))
+        let call = async {
+            let instance = self.instances.find(&request).await?;
+            let proto::GetRequest { key, metadata, .. } = request.into_inner();
+            let name = request::name(&key, &metadata, instance.partition_by());
+            let name = name.map_err(Failure::into_status)?;
+            let found = instance.operations(instance.deadline()).get(&name).await;
+            let found = found.map_err(Failure::into_status)?;
+            Ok(request::response_of(found))
+        };
+        self.counted(call).await
     }
 
     async fn set(
         &self,
         request: Request<proto::SetRequest>,
     ) -> Result<Response<proto::SetResponse>, Status> {
-        let instance = self.instances.find(&request).await?;
-        let write = request::set(request.into_inner(), instance.partition_by());
-        written(&instance, write).await?;
-        Ok(Response::new(proto::SetResponse {}))
+        let call = async {
+            let instance = self.instances.find(&request).await?;
+            let write = request::set(request.into_inner(), instance.partition_by());
+            written(&instance, write).await?;
+            Ok(proto::SetResponse {})
+        };
+        self.counted(call).await
     }
 
     async fn ping(
@@ -117,41 +143,50 @@ impl StateStore for Services {
         &self,
         request: Request<proto::BulkDeleteRequest>,
     ) -> Result<Response<proto::BulkDeleteResponse>, Status> {
-        let instance = self.instances.find(&request).await?;
-        let proto::BulkDeleteRequest { items, options } = request.into_inner();
-        let parallelism = options.map_or(0, |options| options.parallelism);
-        let by = instance.partition_by();
-        let items = items
-            .into_iter()
-            .map(|item| (item.key.clone(), request::delete(item, by)));
-        all_written(instance, items.collect(), parallelism).await?;
-        Ok(Response::new(proto::BulkDeleteResponse {}))
+        let call = async {
+            let instance = self.instances.find(&request).await?;
+            let proto::BulkDeleteRequest { items, options } = request.into_inner();
+            let parallelism = options.map_or(0, |options| options.parallelism);
+            let by = instance.partition_by();
+            let items = items
+                .into_iter()
+                .map(|item| (item.key.clone(), request::delete(item, by)));
+            all_written(instance, items.collect(), parallelism).await?;
+            Ok(proto::BulkDeleteResponse {})
+        };
+        self.counted(call).await
     }
 
     async fn bulk_get(
         &self,
         request: Request<proto::BulkGetRequest>,
     ) -> Result<Response<proto::BulkGetResponse>, Status> {
-        let instance = self.instances.find(&request).await?;
-        let proto::BulkGetRequest { items, options } = request.into_inner();
-        let parallelism = options.map_or(0, |options| options.parallelism);
-        let items = all_read(instance, items, parallelism).await?;
-        Ok(Response::new(proto::BulkGetResponse { items }))
+        let call = async {
+            let instance = self.instances.find(&request).await?;
+            let proto::BulkGetRequest { items, options } = request.into_inner();
+            let parallelism = options.map_or(0, |options| options.parallelism);
+            let items = all_read(instance, items, parallelism).await?;
+            Ok(proto::BulkGetResponse { items })
+        };
+        self.counted(call).await
     }
 
     async fn bulk_set(
         &self,
         request: Request<proto::BulkSetRequest>,
     ) -> Result<Response<proto::BulkSetResponse>, Status> {
-        let instance = self.instances.find(&request).await?;
-        let proto::BulkSetRequest { items, options } = request.into_inner();
-        let parallelism = options.map_or(0, |options| options.parallelism);
-        let by = instance.partition_by();
-        let items = items
-            .into_iter()
-            .map(|item| (item.key.clone(), request::set(item, by)));
-        all_written(instance, items.collect(), parallelism).await?;
-        Ok(Response::new(proto::BulkSetResponse {}))
+        let call = async {
+            let instance = self.instances.find(&request).await?;
+            let proto::BulkSetRequest { items, options } = request.into_inner();
+            let parallelism = options.map_or(0, |options| options.parallelism);
+            let by = instance.partition_by();
+            let items = items
+                .into_iter()
+                .map(|item| (item.key.clone(), request::set(item, by)));
+            all_written(instance, items.collect(), parallelism).await?;
+            Ok(proto::BulkSetResponse {})
+        };
+        self.counted(call).await
     }
 }
 
@@ -161,16 +196,17 @@ impl TransactionalStateStore for Services {
         &self,
         request: Request<proto::TransactionalStateRequest>,
     ) -> Result<Response<proto::TransactionalStateResponse>, Status> {
-        let instance = self.instances.find(&request).await?;
-        let by = instance.partition_by();
-        let writes = request::transaction(request.into_inner(), by);
-        let writes = writes.map_err(Failure::into_kit_status)?;
-        let done = instance
-            .operations(instance.deadline())
-            .transact(writes, by)
-            .await;
-        done.map_err(Failure::into_kit_status)?;
-        Ok(Response::new(proto::TransactionalStateResponse {}))
+        let call = async {
+            let instance = self.instances.find(&request).await?;
+            let by = instance.partition_by();
+            let writes = request::transaction(request.into_inner(), by);
+            let writes = writes.map_err(Failure::into_kit_status)?;
+            let operations = instance.operations(instance.deadline());
+            let done = operations.transact(writes, by).await;
+            done.map_err(Failure::into_kit_status)?;
+            Ok(proto::TransactionalStateResponse {})
+        };
+        self.counted(call).await
     }
 }
 

@@ -14,6 +14,9 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
 }
 
+/// The names of all that there is to set here.
+pub(crate) const NAMES: &[&str] = &["partitionBy", "requestTimeout"];
+
 /// Long enough for a broker to fail over, short enough for a caller that waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use catena_frontend::PemError;
 use clap::Args;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -79,7 +80,7 @@ pub(crate) fn configure(args: &TlsArgs) -> Result<Arc<ClientConfig>, Failure> {
     let mut config = match (&args.cert, &args.key) {
         (Some(chain), Some(key)) => {
             let chain = certificates(chain)?;
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| wrong(&error))?
@@ -102,7 +103,7 @@ const SYSTEM_BUNDLES: [&str; 4] = [
 fn authorities(args: &TlsArgs) -> Result<RootCertStore, Failure> {
     let mut files: Vec<PathBuf> = args.cafile.iter().cloned().collect();
     if let Some(folder) = &args.capath {
-        let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
+        let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         files.extend(paths.filter(|path| {
             path.extension()
@@ -128,10 +129,11 @@ fn authorities(args: &TlsArgs) -> Result<RootCertStore, Failure> {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
-        .map_err(|error| unreadable(path, &error))
+        .map_err(|error| unreadable(path, error))
 }
 
-fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+fn unreadable(path: &Path, error: impl Into<PemError>) -> Failure {
+    let error = error.into();
     Failure::usage(format!("cannot read {}: {error}", path.display()))
 }
 

@@ -1,9 +1,12 @@
 //! How `catena-dapr` ends and begins again, and what a second initialisation does.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use catena_tests_dapr::clock::Deadline;
 use catena_tests_dapr::http::Response;
 use catena_tests_dapr::{App, Delivery, Mark, Mqtt, Scene, Subscription, clock};
 use rumqttc::v5::mqttbytes::v5::PublishProperties;
@@ -71,6 +74,64 @@ fn whatever_ends_the_components_removes_the_sockets() -> anyhow::Result<()> {
             assert_eq!(left, 0, "{signal:?}");
             setting.running_components = Some(setting.components.start()?);
         }
+        Ok(())
+    })
+}
+
+/// Who starts it with `nohup` wants it to outlive its terminal.
+#[test]
+fn a_hang_up_that_is_ignored_at_the_start_stays_ignored() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let mut setting = Setting::of_state(scene)?;
+        if let Some(mut components) = setting.running_components.take() {
+            components.kill()?;
+        }
+        let mut process = setting.components.start_as(|command| {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+            shell.arg(command.get_program()).args(command.get_args());
+            Ok(shell)
+        })?;
+        process.signal(Signal::HUP)?;
+        let sidecar = setting.sidecar("shop")?;
+        let _sidecar_process = sidecar.start()?;
+        assert!(process.ended()?.is_none());
+        assert!(process.terminate(PATIENCE)?.success());
+        Ok(())
+    })
+}
+
+/// A service told to end at the same moment may have something to save yet.
+#[test]
+fn a_sidecar_that_uses_state_is_not_left_alone_at_the_end() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let mut setting = Setting::of_samples(scene)?;
+        let sidecar = setting.sidecar("shop")?;
+        let mut process = sidecar.start()?;
+        let save = |number: u32| {
+            let items = json!([{ "key": "k", "value": number }]);
+            let saved = sidecar.ask_json(("POST", "/v1.0/state/statestore"), &items)?;
+            saved.expect(204)
+        };
+        let Some(mut components) = setting.running_components.take() else {
+            return Ok(());
+        };
+        save(0)?;
+        components.signal(Signal::TERM)?;
+        // Longer than a sidecar that says nothing is waited for.
+        let time = Deadline::after(Duration::from_secs(8));
+        let mut saved = 1;
+        clock::until("the end of the time", PATIENCE, || {
+            save(saved)?;
+            saved += 1;
+            Ok(time.is_over().then_some(()))
+        })?;
+        let counted = setting
+            .components
+            .counter("catena_dapr_state_calls_total")?;
+        assert_eq!(counted, u64::from(saved));
+        process.kill()?;
+        assert!(components.wait_end(PATIENCE)?.success());
         Ok(())
     })
 }
