@@ -382,7 +382,8 @@ impl<C: Component> Instances<C> {
             it.is_connected(peer) || is_left || is_same(it)
         };
         for replaced in slot.take(is_replaced) {
-            if !replaced.is_connected(peer) && replaced.is_used() {
+            let is_another = !replaced.is_connected(peer) && !replaced.is_of_process(peer);
+            if is_another && replaced.is_used() {
                 tracing::warn!(
                     component = %init.name,
                     kind = C::KIND,

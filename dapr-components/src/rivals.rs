@@ -5,12 +5,14 @@
 //! guessed, and a guess must not blame a replica for a broker that is restarted: such a broker
 //! cannot be reached for a while, or has forgotten the session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use catena_sdk::{Client, Error, Event, Reason};
 use tokio::time::Instant;
 
 use crate::instances::InstanceName;
+use crate::metrics::Metrics;
 
 /// Whose connection it is.
 pub(crate) struct Watched {
@@ -20,6 +22,8 @@ pub(crate) struct Watched {
     pub(crate) keeps_session: bool,
     /// What to do about a client ID that somebody else has, too.
     pub(crate) remedy: &'static str,
+    /// Where to count what is dropped.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// How connections have ended so far.
@@ -120,6 +124,8 @@ pub(crate) fn watch_over(client: &Client, watched: Watched) -> impl Future<Outpu
                     told = Some(why);
                 }
                 Event::Unclaimed { count } => {
+                    let dropped = &watched.metrics.dropped_orphaned;
+                    dropped.add_many(u64::try_from(count).unwrap_or_default());
                     tracing::warn!(
                         component = %watched.name,
                         count,

@@ -300,19 +300,24 @@ impl Driver {
             Ok(event) => event,
             Err(error) => return Some(self.failed(&error, event_loop)),
         };
+        let mut connected = false;
         if let WireEvent::Incoming(wire::Packet::ConnAck(_)) = &event {
             // Of the broker's own, 0 means none; `rumqttc` would ask without a pause.
             if event_loop.options.keep_alive().is_zero() {
                 event_loop.options.set_keep_alive(self.options.keep_alive);
             }
+            connected = true;
+        }
+        let state = &mut event_loop.state;
+        let done = self.session.handle_event(event, state, requests);
+        // Who is told of a connection may ask what became of the session.
+        if connected {
             if let Some(first) = self.first.take() {
                 // If nobody waits, the handles are gone as well.
                 let _ = first.send(Ok(()));
             }
             self.status.send_replace(Status::Up);
         }
-        let state = &mut event_loop.state;
-        let done = self.session.handle_event(event, state, requests);
         if let Err(broken) = done.and_then(|()| self.say_goodbye()) {
             return Some(lost(broken));
         }

@@ -107,6 +107,13 @@ impl Message {
             ticket.settle();
         }
     }
+
+    /// Whether the broker waits for its acknowledgement, and sends it again without one. Not so at
+    /// QoS 0, once it is acknowledged, and if the broker has lost the session that it came in.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        self.ticket.as_ref().is_some_and(Ticket::is_owed)
+    }
 }
 
 impl fmt::Debug for Message {
@@ -134,6 +141,11 @@ impl Ticket {
             receipt,
             settled: AtomicBool::new(false),
         }
+    }
+
+    fn is_owed(&self) -> bool {
+        let is_settled = self.settled.load(Ordering::Relaxed);
+        !is_settled && self.shared.ledger().contains(self.receipt)
     }
 
     fn settle(&self) {

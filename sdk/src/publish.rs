@@ -70,6 +70,12 @@ impl Publish {
         }
     }
 
+    /// Its Message Expiry Interval.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        self.properties.expiry
+    }
+
     /// With another quality of service.
     pub fn qos(mut self, qos: Qos) -> Self {
         self.qos = qos;

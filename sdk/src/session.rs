@@ -283,7 +283,7 @@ impl Session {
             // As above.
             let _ = outgoing.answer.send(Err(error.clone()));
         }
-        self.subscriptions.end(error);
+        self.subscriptions.end_all(error);
         self.unclaimed = Unclaimed::default();
     }
 

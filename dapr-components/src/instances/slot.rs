@@ -184,6 +184,11 @@ impl<C: Component> Current<C> {
         self.maker.process_lives() == Some(true) && !self.maker.is_process_of(peer)
     }
 
+    /// Whether the process of the connection has made it.
+    pub(super) fn is_of_process(&self, peer: &Peer) -> bool {
+        self.maker.is_process_of(peer)
+    }
+
     /// Whether a connection or stream uses it.
     pub(super) fn is_used(&self) -> bool {
         let is_in_use = |open: &Open<C>| open.instance.is_in_use();

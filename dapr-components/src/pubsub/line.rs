@@ -48,9 +48,12 @@ impl Line {
         matches!(self, Self::Own { .. })
     }
 
-    /// Whether it could be ended.
-    pub(super) fn is_there(&self) -> bool {
-        !matches!(self, Self::Own { client: None, .. })
+    /// The client of a line of its own, if that is there.
+    pub(super) fn own_client(&self) -> Option<&Client> {
+        match self {
+            Self::Common(_) => None,
+            Self::Own { client, .. } => client.as_ref(),
+        }
     }
 
     /// The client to subscribe with, which is connected by and by.

@@ -139,6 +139,7 @@ impl Publisher {
         for (index, publish) in publishes.into_iter().enumerate() {
             published.push(publish.map(|publish| left.push((index, publish))));
         }
+        let began = Instant::now();
         loop {
             let is_early = self.is_early();
             let mut under_way = Vec::with_capacity(left.len());
@@ -146,6 +147,7 @@ impl Publisher {
                 // A later one may have replaced what is retained.
                 let may_repeat = is_early && !publish.is_retained();
                 let again = may_repeat.then(|| publish.clone());
+                let publish = aged(publish, began);
                 under_way.push((index, again, self.enqueue(publish, deadline).await));
             }
             for (index, again, pending) in under_way {
@@ -168,6 +170,7 @@ impl Publisher {
                 return published;
             }
             sleep(UNHEARD_PAUSE).await;
+            left.retain(|(_, publish)| !has_expired(publish, began));
         }
     }
 
@@ -208,6 +211,21 @@ impl Publisher {
             Ok(()) => metrics.published.add(),
             Err(_) => metrics.publish_errors.add(),
         }
+    }
+}
+
+/// Whether nobody may get a message any more that was to be published at `began`.
+fn has_expired(publish: &Publish, began: Instant) -> bool {
+    publish
+        .expires_in()
+        .is_some_and(|time| time <= began.elapsed())
+}
+
+/// With what is left of its time to live.
+fn aged(publish: Publish, began: Instant) -> Publish {
+    match publish.expires_in() {
+        Some(time) => publish.expiry(time.saturating_sub(began.elapsed())),
+        None => publish,
     }
 }
 

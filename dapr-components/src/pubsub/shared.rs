@@ -104,6 +104,7 @@ impl Shared {
             name: self.name.clone(),
             keeps_session: self.settings.keeps_session(),
             remedy: REMEDY,
+            metrics: Arc::clone(&self.context.metrics),
         };
         self.context.start(rivals::watch_over(client, watched));
     }

@@ -11,27 +11,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use catena_dapr_proto::v1::PullMessagesResponse;
-use catena_sdk::{Error, Message, Messages, Subscribe};
-use prost::Message as _;
+use catena_sdk::{Client, Error, Message, Messages, Subscribe};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
 
-use crate::limits::TAKEN_BYTES_MAX;
 use crate::status;
 
 use super::deliveries::{Deliveries, Number, Rules, StreamNumber};
+use super::held::Held;
 use super::letters;
 use super::line::Line;
-use super::mapping;
 use super::opening::Opening;
-use super::settings::{Delivery, TopicName};
+use super::settings::Delivery;
 use super::shared::Shared;
 use super::stream::{Command, End, Opened};
-
-/// How long a message may be: what it is given on its way to a sidecar fits beside it.
-const RESPONSE_BYTES_MAX: usize = TAKEN_BYTES_MAX - 64 * 1024;
 
 /// Pauses between attempts to subscribe.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -69,18 +63,13 @@ struct Orphaned {
 
 type Subscribing = Pin<Box<dyn Future<Output = Result<Messages, Error>> + Send>>;
 
-/// A message, and what a stream gets for it when it is given it first, if it is `raw` as well.
-struct Held {
-    message: Message,
-    raw: bool,
-    response: Option<PullMessagesResponse>,
-}
-
 enum Step {
     Command(Option<Command>),
     Message(Option<Message>),
     Subscribed(Result<Messages, Error>),
     Paused,
+    /// A line that is to be hung up is connected again.
+    Connected,
     Closing,
     Due,
 }
@@ -118,7 +107,7 @@ impl Topic {
         let paused = *self.shared.paused.borrow_and_update();
         self.deliveries.set_paused(paused);
         loop {
-            if self.is_idle() {
+            if self.is_idle().is_some_and(Client::is_connected) {
                 self.hang_up().await;
             }
             self.deliver();
@@ -137,6 +126,7 @@ impl Topic {
                     self.deliveries.set_paused(paused);
                 }
                 Step::Due => self.handle_timeout(Instant::now()),
+                Step::Connected => {}
                 Step::Command(None) | Step::Closing => break,
             }
         }
@@ -153,6 +143,13 @@ impl Topic {
             .chain(self.orphaned.as_ref().map(|orphaned| orphaned.until))
             .min();
         let wants_more = self.deliveries.wants_more();
+        let idle = self.is_idle().cloned();
+        let connected = async {
+            match idle {
+                Some(client) if client.connected().await.is_ok() => {}
+                _ => std::future::pending().await,
+            }
+        };
         let Self {
             commands,
             messages,
@@ -178,6 +175,7 @@ impl Topic {
             _ = shared.paused.changed() => Step::Paused,
             message = message => Step::Message(message),
             subscribed = subscribed => Step::Subscribed(subscribed),
+            () = connected => Step::Connected,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Step::Due,
         }
     }
@@ -252,16 +250,8 @@ impl Topic {
     }
 
     fn handle_message(&mut self, message: Message) {
-        let raw = self.delivery.raw;
-        let response = mapping::response(&message, raw);
-        // It would end the stream for ever.
-        let is_large = response.encoded_len() > RESPONSE_BYTES_MAX;
-        let held = Held {
-            message,
-            raw,
-            response: Some(response),
-        };
-        if is_large {
+        let held = Held::new(message, self.delivery.raw);
+        if held.is_too_large() {
             let metrics = &self.shared.context.metrics;
             self.give_up(
                 held,
@@ -361,7 +351,7 @@ impl Topic {
             }
             let opened = self.streams.get(&stream);
             let is_given = opened.is_some_and(|opened| {
-                let mut response = opened.response(held);
+                let mut response = held.response(opened);
                 response.id = number.to_string();
                 opened.sender.try_send(Ok(response)).is_ok()
             });
@@ -432,44 +422,46 @@ impl Topic {
         for message in &given_up {
             message.acknowledge();
         }
-        let count = given_up.len();
-        if count > 0 {
-            let metrics = &self.shared.context.metrics;
-            metrics
-                .dropped_orphaned
-                .add_many(u64::try_from(count).unwrap_or_default());
-            tracing::warn!(component = %self.shared.name, filter = self.filter, count,
-                "subscription ended with messages that nobody took");
+        self.drop_orphans(given_up.len());
+    }
+
+    /// Counts what is dropped since no stream was there for it.
+    fn drop_orphans(&self, count: usize) {
+        if count == 0 {
+            return;
         }
+        let dropped = &self.shared.context.metrics.dropped_orphaned;
+        dropped.add_many(u64::try_from(count).unwrap_or_default());
+        tracing::warn!(component = %self.shared.name, filter = self.filter, count,
+            "subscription ended with messages that nobody took");
     }
 
-    /// Whether the line is there, and no stream needs it. One whose subscription is not there yet
-    /// is kept: given up half-way, it might be unsubscribed.
-    fn is_idle(&self) -> bool {
+    /// The line, if it is one of its own that no stream needs. One whose subscription is not there
+    /// yet is kept: given up half-way, it might be unsubscribed.
+    fn is_idle(&self) -> Option<&Client> {
         let is_needed = !self.streams.is_empty() || self.subscribing.is_some();
-        self.line.is_own() && self.line.is_there() && !is_needed
+        self.line.own_client().filter(|_| !is_needed)
     }
 
-    /// Leaves the messages to the others of the share group until there is a stream again.
+    /// Leaves the messages to the others of the share group until there is a stream again; but for
+    /// those that the broker knows nothing of any more, since it was restarted: they stay here.
+    /// While the broker is away, nobody can tell.
     async fn hang_up(&mut self) {
+        while let Some(message) = self.messages.as_mut().and_then(Messages::try_next) {
+            self.handle_message(message);
+        }
+        let held = self.deliveries.clear().into_iter();
+        let (of_broker, ours): (Vec<_>, Vec<_>) = held.partition(|held| held.message.is_owed());
         let is_over = self.delivery.unsubscribe_on_close && self.end == End::Closed;
+        if is_over {
+            self.drop_orphans(ours.len());
+        } else {
+            ours.into_iter().for_each(|held| self.deliveries.take(held));
+        }
         self.line.hang_up(&self.shared, is_over).await;
         // Not before: the SDK might connect anew for them, or acknowledge them.
-        self.deliveries.clear();
+        drop(of_broker);
         self.messages = None;
         self.subscribe_at = None;
-    }
-}
-
-impl Opened {
-    /// What the stream gets for a message, but for its ID.
-    fn response(&self, held: &mut Held) -> PullMessagesResponse {
-        let raw = self.delivery.raw;
-        let prepared = held.response.take().filter(|_| held.raw == raw);
-        let mut response = prepared.unwrap_or_else(|| mapping::response(&held.message, raw));
-        if self.delivery.topic_name == TopicName::Subscription {
-            response.topic_name.clone_from(&self.topic);
-        }
-        response
     }
 }

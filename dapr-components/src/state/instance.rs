@@ -1,5 +1,6 @@
 //! One state store: the client of one Component resource.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use catena_sdk::Builder;
@@ -76,6 +77,7 @@ impl Component for Instance {
             name: init.name,
             keeps_session: true,
             remedy: "leave clientId out: a state store does not need one",
+            metrics: Arc::clone(&context.metrics),
         };
         context.start(rivals::watch_over(&client, watched));
         let access = Access::start(client, connection, settings.timeout, context);

@@ -112,6 +112,35 @@ async fn the_only_replica_finds_what_came_while_it_had_no_stream() {
     assert_eq!(take(&mut pull, 40).await, (60..100).collect());
 }
 
+/// A broker that is restarted knows nothing of what it had sent: nobody else can have it.
+#[tokio::test]
+async fn what_a_restarted_broker_has_forgotten_stays_here() {
+    let broker = Broker::start().unwrap();
+    let address = broker.address();
+    let component = Component::start().await;
+    let one = replica(&broker, &component, 1).await;
+    let mut pull = open(&one, "jobs", &[]).await;
+    publish(&broker, "jobs", 0..40).await;
+    assert_eq!(text(&pull.next().await), "0");
+    // Of two restarts, the stream is there after one, and is closed in the middle of the other.
+    drop(broker);
+    let broker = Broker::builder().at(address).start().unwrap();
+    soon(async { while one.ping().await.is_err() {} }).await;
+    pull.half_close().await.unwrap();
+    let mut pull = open(&one, "jobs", &[]).await;
+    assert_eq!(text(&pull.next().await), "0");
+    drop(broker);
+    soon(async { while one.ping().await.is_ok() {} }).await;
+    pull.half_close().await.unwrap();
+    let broker = Broker::builder().at(address).start().unwrap();
+    // The group is there again, although no stream is.
+    let client = Client::connect(&broker.url()).await.unwrap();
+    soon(async { while client.publish(("jobs", "40")).await.unwrap().is_unheard() {} }).await;
+    publish(&broker, "jobs", 41..50).await;
+    let mut pull = open(&one, "jobs", &[]).await;
+    assert_eq!(take(&mut pull, 50).await, (0..50).collect());
+}
+
 /// Who leaves a group for good takes nothing with it.
 #[tokio::test]
 async fn a_subscription_that_is_over_gives_its_messages_back() {

@@ -188,6 +188,35 @@ async fn what_is_published_first_waits_for_subscribers_on_their_way() {
     assert_eq!(seen, expected);
 }
 
+/// What waits for subscribers gets no older than it may.
+#[tokio::test]
+async fn a_time_to_live_ends_while_subscribers_are_waited_for() {
+    let broker = Broker::start().unwrap();
+    let component = Component::start().await;
+    let sidecar = component.sidecar("pubsub").await;
+    let settings = [
+        ("url", &*broker.url()),
+        ("publishTimeout", "60s"),
+        ("resubscribeTime", "30s"),
+    ];
+    sidecar.init(&settings).await.unwrap();
+    let short = [("ttlInSeconds", "1")];
+    let long = [("ttlInSeconds", "100")];
+    let subscribed = async {
+        sidecar.publish_with("a", "short", &short).await.unwrap();
+        // It has been given up.
+        let reader = Client::connect(&broker.url()).await.unwrap();
+        reader.subscribe("a").await.unwrap()
+    };
+    let long = sidecar.publish_with("a", "long", &long);
+    let (mut messages, long) = tokio::join!(subscribed, long);
+    long.unwrap();
+    let message = soon(messages.next()).await.unwrap();
+    assert_eq!(&**message.payload(), b"long");
+    let expiry = message.properties().expiry.unwrap();
+    assert!(expiry < Duration::from_secs(100), "{expiry:?}");
+}
+
 /// A broker that takes connections, and answers nothing that comes after CONNECT.
 #[tokio::test]
 async fn an_acknowledgement_that_does_not_come_is_told_as_such() {

@@ -24,7 +24,13 @@ use super::{Broken, Question, Session};
 pub(super) struct Unclaimed {
     messages: VecDeque<(Receipt, Arrived)>,
     until: Option<Instant>,
+    /// Given up at once, since their stream has gone, and not told yet.
+    left_over: usize,
+    tell_at: Option<Instant>,
 }
+
+/// What a subscription leaves behind comes in a row, and is told together.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 /// A message before it is known for how many streams it is.
 #[derive(Clone, Debug)]
@@ -51,6 +57,7 @@ impl Session {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         { self.given_up_at().into_iter() }
             .chain(self.held_until)
+            .chain(self.unclaimed.tell_at)
             .min()
     }
 
@@ -72,11 +79,26 @@ impl Session {
                 ledger.acknowledge(receipt);
             }
             drop(ledger);
-            tracing::warn!(count, "messages came that no stream wanted");
-            // Nobody may listen.
-            let _ = self.events.send(Event::Unclaimed { count });
+            self.tell_unclaimed(count);
+        }
+        if self.unclaimed.tell_at.take_if(|at| *at <= now).is_some() {
+            let count = std::mem::take(&mut self.unclaimed.left_over);
+            self.tell_unclaimed(count);
         }
         self.hand_over()
+    }
+
+    fn tell_unclaimed(&self, count: usize) {
+        tracing::warn!(count, "messages came that no stream wanted");
+        // Nobody may listen.
+        let _ = self.events.send(Event::Unclaimed { count });
+    }
+
+    fn is_left_over(&self, arrived: &Arrived) -> bool {
+        let Arrived {
+            topic, identifiers, ..
+        } = arrived;
+        self.subscriptions.is_left_over(topic, identifiers)
     }
 
     pub(super) fn handle_publish(&mut self, publish: wire::Publish) -> Result<(), Broken> {
@@ -128,6 +150,13 @@ impl Session {
             self.subscriptions
                 .route(&arrived.topic, arrived.retain, &arrived.identifiers);
         match receipt {
+            Some(_) if streams.is_empty() && self.is_left_over(&arrived) => {
+                // Nobody holds it: it is acknowledged at once.
+                self.unclaimed.left_over += 1;
+                let soon = Instant::now().checked_add(TOLD_AFTER);
+                self.unclaimed.tell_at = self.unclaimed.tell_at.or(soon);
+                Ok(())
+            }
             Some(receipt) if streams.is_empty() => {
                 // Held by the list.
                 self.shared.ledger().hold(receipt);
@@ -249,7 +278,7 @@ impl Session {
     /// Ends the subscriptions whose streams have gone.
     pub(super) fn forget_dropped(&mut self) {
         for id in self.shared.take_dropped() {
-            let Some(subscription) = self.subscriptions.remove(id) else {
+            let Some(subscription) = self.subscriptions.end(id) else {
                 continue;
             };
             self.questions.retain(|it| *it != Question::Subscribe(id));

@@ -155,6 +155,12 @@ impl Ledger {
         self.carried.clear();
     }
 
+    /// Whether the broker waits for the acknowledgement, as far as is known.
+    pub(crate) fn contains(&self, receipt: Receipt) -> bool {
+        let mut all = self.entries.iter().chain(self.carried.values());
+        all.any(|entry| entry.receipt == receipt)
+    }
+
     /// How many messages of this connection are unacknowledged.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
@@ -229,6 +235,7 @@ mod tests {
         assert_eq!(ledger.take_ready(), None);
         ledger.acknowledge(again);
         assert_eq!(ledger.take_ready(), Some(ready(2)));
+        assert!(!ledger.contains(again) && !ledger.contains(held));
     }
 
     #[test]
@@ -236,7 +243,9 @@ mod tests {
         let mut ledger = Ledger::default();
         let old = arrive(&mut ledger, 1);
         ledger.disconnect();
+        assert!(ledger.contains(old));
         ledger.lose_session();
+        assert!(!ledger.contains(old));
         let new = ledger.arrive(ready(1), true).unwrap();
         ledger.hold(new);
         ledger.acknowledge(old);

@@ -36,6 +36,9 @@ impl Drop for Guard {
 pub(crate) struct Subscriptions {
     all: BTreeMap<usize, Subscription>,
     next: usize,
+    /// Those that were ended here in this session: their filters, and whether each was asked for
+    /// with its identifier. A broker may still send what it had for them.
+    ended: BTreeMap<usize, (String, bool)>,
     /// The session has subscriptions of an earlier process, whose identifiers nobody knows.
     is_inherited: bool,
 }
@@ -54,6 +57,9 @@ pub(crate) struct Subscription {
     pub(crate) is_identified: bool,
 }
 
+/// What an old one had queued comes soon or never.
+const ENDED_MAX: usize = 256;
+
 impl Subscriptions {
     /// Adds one.
     ///
@@ -69,9 +75,31 @@ impl Subscriptions {
         {
             return Err(subscription);
         }
+        self.ended.retain(|_, (ended, _)| ended != filter);
         self.next += 1;
         self.all.insert(self.next, subscription);
         Ok(self.next)
+    }
+
+    /// Takes one out whose stream has gone.
+    pub(crate) fn end(&mut self, id: usize) -> Option<Subscription> {
+        let subscription = self.all.remove(&id)?;
+        let filter = subscription.subscribe.filter.clone();
+        self.ended.insert(id, (filter, subscription.is_identified));
+        while self.ended.len() > ENDED_MAX {
+            self.ended.pop_first();
+        }
+        Some(subscription)
+    }
+
+    /// Whether a message that no stream is for can only have come for one that has ended.
+    pub(crate) fn is_left_over(&self, topic: &str, identifiers: &[usize]) -> bool {
+        let matches = |filter: &str| topic::matches(filter, topic);
+        let mut ended = self.ended.iter();
+        ended.any(|(id, (filter, is_identified))| match is_identified {
+            true => identifiers.contains(id) && matches(filter),
+            false => !self.is_inherited && matches(filter),
+        })
     }
 
     pub(crate) fn remove(&mut self, id: usize) -> Option<Subscription> {
@@ -122,6 +150,7 @@ impl Subscriptions {
     pub(crate) fn missing(&mut self, session_present: bool) -> Vec<usize> {
         if !session_present {
             self.is_inherited = false;
+            self.ended.clear();
             for subscription in self.all.values_mut() {
                 subscription.granted = false;
                 subscription.is_identified = false;
@@ -165,7 +194,7 @@ impl Subscriptions {
     }
 
     /// Ends all streams.
-    pub(crate) fn end(&mut self, error: &Error) {
+    pub(crate) fn end_all(&mut self, error: &Error) {
         for subscription in std::mem::take(&mut self.all).into_values() {
             if let Some((answer, _)) = subscription.waiting {
                 // Whoever asked may have stopped waiting.

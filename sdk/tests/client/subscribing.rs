@@ -185,3 +185,37 @@ async fn retained_messages_say_so() {
     let message = soon(messages.next()).await.unwrap();
     assert!(message.is_retained() && message.qos() == Qos::AtMostOnce);
 }
+
+/// What the broker still had for a stream that has gone holds up no other one.
+#[tokio::test]
+async fn what_comes_for_a_stream_that_has_gone_is_given_up_at_once() {
+    let broker = Broker::start().unwrap();
+    let url = broker.url();
+    let client = builder(&url).receive_max(2).claim_within(Duration::MAX);
+    let client = client.connect().await.unwrap();
+    let mut events = client.events();
+    let left = Subscribe::to("left").acknowledge_manually();
+    let left = client.subscribe(left).await.unwrap();
+    let mut other = client.subscribe("other").await.unwrap();
+    let publisher = builder(&url).connect().await.unwrap();
+    for topic in ["left"; 10].into_iter().chain(["other"]) {
+        publisher.publish((topic, "x")).await.unwrap();
+    }
+    drop(left);
+    let message = soon(other.next()).await.unwrap();
+    assert_eq!(message.topic(), "other");
+    // Those that were in the stream already are none of these.
+    let mut given_up = 0;
+    soon(async {
+        while given_up < 8 {
+            if let Some(Event::Unclaimed { count }) = events.next().await {
+                given_up += count;
+            }
+        }
+    })
+    .await;
+    // A stream of the same filter gets what comes from then on.
+    let mut left = client.subscribe("left").await.unwrap();
+    publisher.publish(("left", "y")).await.unwrap();
+    assert_eq!(&**soon(left.next()).await.unwrap().payload(), b"y");
+}
