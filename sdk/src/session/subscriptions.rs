@@ -92,14 +92,14 @@ impl Subscriptions {
         Some(subscription)
     }
 
-    /// Whether a message that no stream is for can only have come for one that has ended.
+    /// Whether a message that no stream is for can only have come for one that has ended. In a
+    /// session with subscriptions that nobody knows here, it may as well be for one of these, and
+    /// so may its identifiers.
     pub(crate) fn is_left_over(&self, topic: &str, identifiers: &[usize]) -> bool {
-        let matches = |filter: &str| topic::matches(filter, topic);
-        let mut ended = self.ended.iter();
-        ended.any(|(id, (filter, is_identified))| match is_identified {
-            true => identifiers.contains(id) && matches(filter),
-            false => !self.is_inherited && matches(filter),
-        })
+        let is_of = |(id, (filter, is_identified)): (&usize, &(String, bool))| {
+            topic::matches(filter, topic) && (!is_identified || identifiers.contains(id))
+        };
+        !self.is_inherited && self.ended.iter().any(is_of)
     }
 
     pub(crate) fn remove(&mut self, id: usize) -> Option<Subscription> {
