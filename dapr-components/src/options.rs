@@ -102,7 +102,7 @@ pub struct Run {
     pub log_format: LogFormat,
 
     /// Seconds, at a signal to end, for answers that applications still owe and for sidecars to
-    /// leave
+    /// leave; a second signal ends at once
     #[arg(
         long,
         env = "CATENA_DAPR_DRAIN",

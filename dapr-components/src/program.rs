@@ -28,7 +28,8 @@ const TICK: Duration = Duration::from_millis(100);
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Serves until SIGTERM, SIGINT, SIGQUIT or, with the end of its terminal, SIGHUP; then lets what
-/// is under way end, and removes the sockets: a sidecar waits for ever at one that is left behind.
+/// is under way end, but for a second signal, and removes the sockets: a sidecar waits for ever at
+/// one that is left behind.
 ///
 /// # Errors
 ///
@@ -40,15 +41,22 @@ pub async fn run(options: &Run, folder: &Path) -> anyhow::Result<()> {
     // Who starts it with `nohup` wants it to live on.
     let ignores_hang_up = is_hang_up_ignored();
     let mut hang_up = signal(SignalKind::hangup())?;
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = quit.recv() => {}
-            _ = hang_up.recv(), if !ignores_hang_up => {}
+    let (asked, seen) = watch::channel(0);
+    let count = async {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = quit.recv() => {}
+                _ = hang_up.recv(), if !ignores_hang_up => {}
+            }
+            asked.send_modify(|count| *count += 1);
         }
     };
-    serve(options, folder, stop).await
+    tokio::select! {
+        outcome = serve(options, folder, seen) => outcome,
+        () = count => Ok(()),
+    }
 }
 
 /// Whether this process was started so that SIGHUP does nothing to it.
@@ -60,7 +68,7 @@ fn is_hang_up_ignored() -> bool {
     ignored.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
-/// As [`run`], until `stop` ends.
+/// As [`run`], until it is `asked` to end, which this counts: twice is at once.
 ///
 /// # Errors
 ///
@@ -68,7 +76,7 @@ fn is_hang_up_ignored() -> bool {
 pub async fn serve(
     options: &Run,
     folder: &Path,
-    stop: impl Future<Output = ()>,
+    mut asked: watch::Receiver<u32>,
 ) -> anyhow::Result<()> {
     let context = Context::default();
     let components = components(options, &context);
@@ -115,11 +123,14 @@ pub async fn serve(
     };
     let outcome = tokio::select! {
         error = failed => Err(error),
-        () = stop => Ok(()),
+        () = times(&mut asked, 1) => Ok(()),
         () = look_after(&components) => Ok(()),
     };
-    tracing::info!("ending: waiting for answers that are owed");
-    drain(&components, options.drain()).await;
+    tracing::info!("ending: waiting for answers that are owed; once more ends at once");
+    tokio::select! {
+        () = drain(&components, options.drain()) => {}
+        () = times(&mut asked, 2) => {}
+    }
     // New sidecars do not find it any more; then the connections end.
     drop(shown);
     components.pubsub.close_all().await;
@@ -130,6 +141,12 @@ pub async fn serve(
     // Connections that are kept open by their other end are cut.
     let _ = tokio::time::timeout(TICK * 5, all).await;
     outcome
+}
+
+/// Until the end was asked for so often; nobody left to ask counts as well.
+async fn times(asked: &mut watch::Receiver<u32>, wanted: u32) {
+    // As said.
+    let _ = asked.wait_for(|count| *count >= wanted).await;
 }
 
 fn components(options: &Run, context: &Context) -> Components {

@@ -71,7 +71,8 @@ async fn a_socket_that_is_named_twice_is_told() {
     ];
     let options = Options::try_parse_from(arguments).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let served = program::serve(&options.run, folder.path(), std::future::ready(())).await;
+    let (_, asked) = tokio::sync::watch::channel(1);
+    let served = program::serve(&options.run, folder.path(), asked).await;
     let error = served.unwrap_err().to_string();
     assert!(error.contains("x.sock is there twice"), "{error}");
 }

@@ -11,7 +11,7 @@ use catena_dapr_proto::v1 as wire;
 use catena_dapr_proto::v1::pub_sub_client::PubSubClient;
 use clap::Parser as _;
 use tempfile::TempDir;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -28,7 +28,7 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
 pub(crate) struct Component {
     folder: TempDir,
     arguments: Vec<String>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<watch::Sender<u32>>,
     task: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -61,14 +61,8 @@ impl Component {
         let arguments = self.arguments.iter().map(String::as_str);
         let run = run(arguments);
         let folder = self.folder.path().to_owned();
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(async move {
-            let stopped = async {
-                // Dropped means stop as well.
-                let _ = stopped.await;
-            };
-            program::serve(&run, &folder, stopped).await
-        });
+        let (stop, stopped) = watch::channel(0);
+        let task = tokio::spawn(async move { program::serve(&run, &folder, stopped).await });
         (self.stop, self.task) = (Some(stop), Some(task));
         let socket = self.socket();
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
@@ -82,7 +76,9 @@ impl Component {
 
     /// Ends it as SIGTERM does.
     pub(crate) async fn stop(&mut self) {
-        drop(self.stop.take());
+        if let Some(stop) = &self.stop {
+            stop.send_replace(1);
+        }
         let task = self.task.take().unwrap();
         soon(task).await.unwrap().unwrap();
     }

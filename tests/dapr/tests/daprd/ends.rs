@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use catena_tests_dapr::clock::Deadline;
+use catena_tests_dapr::clock::{Deadline, Stopwatch};
 use catena_tests_dapr::http::Response;
 use catena_tests_dapr::{App, Delivery, Mark, Mqtt, Scene, Subscription, clock};
 use rumqttc::v5::mqttbytes::v5::PublishProperties;
@@ -97,6 +97,32 @@ fn a_hang_up_that_is_ignored_at_the_start_stays_ignored() -> anyhow::Result<()> 
         let _sidecar_process = sidecar.start()?;
         assert!(process.ended()?.is_none());
         assert!(process.terminate(PATIENCE)?.success());
+        Ok(())
+    })
+}
+
+/// Who does not want to wait for an application that does not answer says so.
+#[test]
+fn a_second_signal_ends_at_once() -> anyhow::Result<()> {
+    Scene::play(|scene| {
+        let mut setting = Setting::new(scene)?;
+        let orders = [Subscription::new("pubsub", "orders", "orders")];
+        let app = App::answering(&orders, Arc::new(|_: &Delivery| None))?;
+        let (sidecar, _process) = setting.beside("shop", &app)?;
+        publish(&sidecar, "orders", &json!(1))?;
+        app.wait("orders", 1, PATIENCE)?;
+        let Some(mut components) = setting.running_components.take() else {
+            return Ok(());
+        };
+        let (log, time) = (components.log().clone(), Stopwatch::start());
+        let mark = log.mark();
+        components.signal(Signal::INT)?;
+        log.wait(mark, &["waiting for answers"], PATIENCE)?;
+        components.signal(Signal::INT)?;
+        assert!(components.wait_end(PATIENCE)?.success());
+        // Without the second, it would wait for 20 s.
+        assert!(time.elapsed() < Duration::from_secs(10));
+        assert_eq!(std::fs::read_dir(setting.components.sockets())?.count(), 0);
         Ok(())
     })
 }
