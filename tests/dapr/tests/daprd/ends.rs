@@ -59,20 +59,34 @@ fn answers_that_are_owed_at_the_end_reach_the_broker() -> anyhow::Result<()> {
     })
 }
 
+/// The same, started by another program.
+fn by(program: &[&str], command: &Command) -> Command {
+    let mut whole = Command::new(program[0]);
+    whole.args(&program[1..]).arg(command.get_program());
+    whole.args(command.get_args());
+    whole
+}
+
 /// A socket that is left behind holds up the next sidecar.
 #[test]
 fn whatever_ends_the_components_removes_the_sockets() -> anyhow::Result<()> {
+    // These tests may have been started with `nohup`.
+    const ENV: [&str; 2] = ["env", "--default-signal=HUP"];
     Scene::play(|scene| {
         let mut setting = Setting::of_state(scene)?;
+        if let Some(mut components) = setting.running_components.take() {
+            components.kill()?;
+        }
         for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
-            if let Some(mut components) = setting.running_components.take() {
-                components.signal(signal)?;
-                let status = components.wait_end(PATIENCE)?;
-                assert!(status.success(), "{signal:?}: {status}");
-            }
+            let started = setting
+                .components
+                .start_as(|command| Ok(by(&ENV, &command)));
+            let mut components = started?;
+            components.signal(signal)?;
+            let status = components.wait_end(PATIENCE)?;
+            assert!(status.success(), "{signal:?}: {status}");
             let left = std::fs::read_dir(setting.components.sockets())?.count();
             assert_eq!(left, 0, "{signal:?}");
-            setting.running_components = Some(setting.components.start()?);
         }
         Ok(())
     })
@@ -87,10 +101,8 @@ fn a_hang_up_that_is_ignored_at_the_start_stays_ignored() -> anyhow::Result<()> 
             components.kill()?;
         }
         let mut process = setting.components.start_as(|command| {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
-            shell.arg(command.get_program()).args(command.get_args());
-            Ok(shell)
+            let shell = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"];
+            Ok(by(&shell, &command))
         })?;
         process.signal(Signal::HUP)?;
         let sidecar = setting.sidecar("shop")?;
