@@ -53,6 +53,7 @@ pub struct Builder {
     authentication_is_optional: bool,
     keeps_trying: bool,
     claims_from_subscribe: bool,
+    claim_together: Duration,
     subscribers_first: Duration,
 }
 
@@ -101,6 +102,7 @@ pub(crate) struct Options {
     pub(crate) authentication_is_optional: bool,
     pub(crate) keeps_trying: bool,
     pub(crate) claims_from_subscribe: bool,
+    pub(crate) claim_together: Duration,
     pub(crate) subscribers_first: Duration,
 }
 
@@ -135,6 +137,7 @@ impl Builder {
             authentication_is_optional: false,
             keeps_trying: false,
             claims_from_subscribe: false,
+            claim_together: Duration::ZERO,
             subscribers_first: Duration::ZERO,
         }
     }
@@ -299,6 +302,13 @@ impl Builder {
         self
     }
 
+    /// In a session of an earlier process, what was queued waits so long for further streams, so
+    /// that all that overlap get it; without, the first one does. Default: 0.
+    pub fn claim_together(mut self, time: Duration) -> Self {
+        self.claim_together = time;
+        self
+    }
+
     /// How long publishes wait once a connection was made anew and the broker does not have the
     /// session any more. It has then forgotten those of others as well, who have to subscribe anew
     /// before what is published can reach them. Sessions that end with their connection tell
@@ -376,6 +386,7 @@ impl Builder {
             authentication_is_optional: self.authentication_is_optional,
             keeps_trying: self.keeps_trying,
             claims_from_subscribe: self.claims_from_subscribe,
+            claim_together: self.claim_together,
             subscribers_first: self.subscribers_first,
         })
     }

@@ -305,6 +305,7 @@ impl Session {
         self.limits = Limits::of(connack.properties.as_ref());
         if session_present && !self.was_connected {
             self.subscriptions.inherit_session();
+            self.unclaimed.gather(self.options.claim_together);
         }
         self.was_connected = true;
         self.requests = Some(requests.clone());

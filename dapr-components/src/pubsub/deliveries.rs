@@ -247,6 +247,17 @@ impl<M> Deliveries<M> {
             .collect()
     }
 
+    /// Takes out some of the messages, where there is no stream.
+    pub(super) fn extract(&mut self, which: impl Fn(&M) -> bool) -> Vec<M> {
+        let extracted = self.messages.extract_if(.., |_, held| which(&held.message));
+        let (numbers, messages): (BTreeSet<_>, Vec<_>) = extracted
+            .map(|(number, held)| (number, held.message))
+            .unzip();
+        self.ready.retain(|number| !numbers.contains(number));
+        self.waiting.retain(|(_, number)| !numbers.contains(number));
+        messages
+    }
+
     /// The next stream in turn that has room.
     fn stream_with_room(&self) -> Option<StreamNumber> {
         let after = self.streams.range(self.turn.saturating_add(1)..);

@@ -71,7 +71,9 @@ impl Line {
         }
         let settings = &shared.settings;
         let started = link::start(&settings.connection, |builder| {
-            settings.tune(builder).client_id(&*client_id)
+            let builder = settings.tune(builder).client_id(&*client_id);
+            // There is no other stream to wait for.
+            builder.claim_together(Duration::ZERO)
         });
         let started = started?;
         shared.add_line(&started);

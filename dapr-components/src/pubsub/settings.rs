@@ -129,6 +129,9 @@ const PACKET_BYTES_MAX: u32 = 8 * 1024 * 1024;
 /// How long messages of an earlier session wait for a stream after the latest one was opened.
 const CLAIM_WITHIN: Duration = Duration::from_secs(60);
 
+/// A sidecar opens the streams of an application one right behind the other.
+const CLAIM_TOGETHER: Duration = Duration::from_secs(1);
+
 /// Longer than the longest pause between attempts to connect: that is when the last subscriber
 /// comes back.
 const SUBSCRIBERS_FIRST: Duration = Duration::from_secs(3);
@@ -199,6 +202,7 @@ impl Settings {
             .packet_bytes_max(PACKET_BYTES_MAX)
             .claim_within(CLAIM_WITHIN)
             .claim_from_subscribe()
+            .claim_together(CLAIM_TOGETHER)
             .subscribers_first(self.subscribers_first)
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use catena_sdk::{Client, Error, Message, Messages, Subscribe};
+use catena_sdk::{Client, Error, Message, Messages, Qos, Subscribe};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tonic::Status;
@@ -130,11 +130,7 @@ impl Topic {
                 Step::Command(None) | Step::Closing => break,
             }
         }
-        let over = Status::unavailable("the component instance is closed or initialised anew");
-        self.end_streams(&over);
-        self.unanswered.store(0, Ordering::Relaxed);
-        // Before that, dropping the messages would acknowledge them.
-        self.line.hang_up(&self.shared, false).await;
+        self.close().await;
     }
 
     async fn step(&mut self) -> Step {
@@ -447,21 +443,40 @@ impl Topic {
     /// those that the broker knows nothing of any more, since it was restarted: they stay here.
     /// While the broker is away, nobody can tell.
     async fn hang_up(&mut self) {
-        while let Some(message) = self.messages.as_mut().and_then(Messages::try_next) {
-            self.handle_message(message);
-        }
-        let held = self.deliveries.clear().into_iter();
-        let (of_broker, ours): (Vec<_>, Vec<_>) = held.partition(|held| held.message.is_owed());
+        self.take_in();
+        let of_broker = self.deliveries.extract(|held| held.message.is_owed());
         let is_over = self.delivery.unsubscribe_on_close && self.end == End::Closed;
         if is_over {
+            let ours = self.deliveries.clear();
             self.drop_orphans(ours.len());
-        } else {
-            ours.into_iter().for_each(|held| self.deliveries.take(held));
         }
         self.line.hang_up(&self.shared, is_over).await;
         // Not before: the SDK might connect anew for them, or acknowledge them.
         drop(of_broker);
         self.messages = None;
         self.subscribe_at = None;
+    }
+
+    /// Takes what has come already, whether or not a stream has room.
+    fn take_in(&mut self) {
+        while let Some(message) = self.messages.as_mut().and_then(Messages::try_next) {
+            self.handle_message(message);
+        }
+    }
+
+    /// Ends with the instance. The broker sends again what it knows of; of the rest, nobody will
+    /// hear.
+    async fn close(mut self) {
+        let over = Status::unavailable("the component instance is closed or initialised anew");
+        self.end_streams(&over);
+        self.unanswered.store(0, Ordering::Relaxed);
+        self.take_in();
+        let of_broker = self.deliveries.extract(|held| held.message.is_owed());
+        let is_lost = |held: &Held| held.message.qos() != Qos::AtMostOnce;
+        let lost = self.deliveries.extract(is_lost);
+        self.drop_orphans(lost.len());
+        // Before that, dropping the messages would acknowledge them.
+        self.line.hang_up(&self.shared, false).await;
+        drop((of_broker, lost));
     }
 }

@@ -24,10 +24,26 @@ use super::{Broken, Question, Session};
 pub(super) struct Unclaimed {
     messages: VecDeque<(Receipt, Arrived)>,
     until: Option<Instant>,
+    gathering: Option<Gathering>,
     /// Given up at once, since their stream has gone, and not told yet.
     left_over: usize,
     tell_at: Option<Instant>,
 }
+
+/// Streams are being made over a session of an earlier process. What comes waits until all are
+/// there, since nobody can tell how many of them it is for.
+#[derive(Debug)]
+struct Gathering {
+    /// How long after a subscription no other one comes any more.
+    pause: Duration,
+    /// When all are there; not before the first.
+    over_at: Option<Instant>,
+    /// However many come.
+    over_by: Option<Instant>,
+}
+
+/// So many times the pause is enough for all.
+const GATHERING_PAUSES: u32 = 10;
 
 /// What a subscription leaves behind comes in a row, and is told together.
 const TOLD_AFTER: Duration = Duration::from_secs(1);
@@ -50,6 +66,30 @@ impl Unclaimed {
     pub(super) fn restart(&mut self, claim_within: Duration) {
         self.until = Instant::now().checked_add(claim_within);
     }
+
+    /// Streams are to get together what comes, if `pause` is not zero.
+    pub(super) fn gather(&mut self, pause: Duration) {
+        self.gathering = (!pause.is_zero()).then_some(Gathering {
+            pause,
+            over_at: None,
+            over_by: None,
+        });
+    }
+
+    /// Another stream was made. Whether what comes waits for more of them.
+    fn goes_on_gathering(&mut self, now: Instant) -> bool {
+        let Some(gathering) = &mut self.gathering else {
+            return false;
+        };
+        let limit = gathering.pause.saturating_mul(GATHERING_PAUSES);
+        let over_by = *gathering.over_by.get_or_insert(now + limit);
+        gathering.over_at = Some(over_by.min(now + gathering.pause));
+        true
+    }
+
+    fn gathered_at(&self) -> Option<Instant> {
+        self.gathering.as_ref()?.over_at
+    }
 }
 
 impl Session {
@@ -58,6 +98,7 @@ impl Session {
         { self.given_up_at().into_iter() }
             .chain(self.held_until)
             .chain(self.unclaimed.tell_at)
+            .chain(self.unclaimed.gathered_at())
             .min()
     }
 
@@ -71,6 +112,10 @@ impl Session {
     /// back.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), Broken> {
         self.held_until = self.held_until.filter(|until| *until > now);
+        if self.unclaimed.gathered_at().is_some_and(|at| at <= now) {
+            self.unclaimed.gathering = None;
+            self.hand_out_gathered()?;
+        }
         if self.given_up_at().is_some_and(|at| at <= now) {
             let count = self.unclaimed.messages.len();
             // Nobody holds them: they can be acknowledged now.
@@ -98,7 +143,11 @@ impl Session {
         let Arrived {
             topic, identifiers, ..
         } = arrived;
-        self.subscriptions.is_left_over(topic, identifiers)
+        let is_late = self
+            .unclaimed
+            .until
+            .is_some_and(|until| until <= Instant::now());
+        is_late || self.subscriptions.is_left_over(topic, identifiers)
     }
 
     pub(super) fn handle_publish(&mut self, publish: wire::Publish) -> Result<(), Broken> {
@@ -157,7 +206,7 @@ impl Session {
                 self.unclaimed.tell_at = self.unclaimed.tell_at.or(soon);
                 Ok(())
             }
-            Some(receipt) if streams.is_empty() => {
+            Some(receipt) if streams.is_empty() || self.unclaimed.gathering.is_some() => {
                 // Held by the list.
                 self.shared.ledger().hold(receipt);
                 self.unclaimed.messages.push_back((receipt, arrived));
@@ -235,7 +284,9 @@ impl Session {
                         granted,
                     }));
                 }
-                self.claim(id);
+                if !self.unclaimed.goes_on_gathering(Instant::now()) {
+                    self.claim(id);
+                }
                 if self.options.claims_from_subscribe {
                     self.unclaimed.restart(self.options.claim_within);
                 }
@@ -273,6 +324,30 @@ impl Session {
             // No longer held by the list.
             self.shared.ledger().acknowledge(receipt);
         }
+    }
+
+    /// Gives all streams what has waited for them.
+    fn hand_out_gathered(&mut self) -> Result<(), Broken> {
+        let waiting = std::mem::take(&mut self.unclaimed.messages);
+        for (receipt, arrived) in waiting {
+            let Arrived {
+                topic,
+                retain,
+                identifiers,
+                ..
+            } = &arrived;
+            let streams = self.subscriptions.route(topic, *retain, identifiers);
+            if streams.is_empty() {
+                self.unclaimed.messages.push_back((receipt, arrived));
+                continue;
+            }
+            for id in streams {
+                self.deliver(id, Some(receipt), &arrived)?;
+            }
+            // No longer held by the list.
+            self.shared.ledger().acknowledge(receipt);
+        }
+        Ok(())
     }
 
     /// Ends the subscriptions whose streams have gone.

@@ -219,3 +219,40 @@ async fn what_comes_for_a_stream_that_has_gone_is_given_up_at_once() {
     publisher.publish(("left", "y")).await.unwrap();
     assert_eq!(&**soon(left.next()).await.unwrap().payload(), b"y");
 }
+
+/// A program that was started again makes its streams one after the other.
+#[tokio::test]
+async fn streams_that_overlap_share_what_an_earlier_process_left() {
+    let broker = Broker::start().unwrap();
+    let url = broker.url();
+    let process = || builder(&url).client_id("app");
+    let earlier = process().connect().await.unwrap();
+    let streams = [
+        earlier.subscribe("a/#").await.unwrap(),
+        earlier.subscribe("a/b").await.unwrap(),
+    ];
+    earlier.close().await;
+    drop(streams);
+    let publisher = builder(&url).connect().await.unwrap();
+    for payload in ["1", "2", "3"] {
+        publisher.publish(("a/b", payload)).await.unwrap();
+    }
+    let later = process().claim_together(Duration::from_millis(500));
+    let later = later.connect().await.unwrap();
+    let mut streams = [
+        later.subscribe("a/#").await.unwrap(),
+        later.subscribe("a/b").await.unwrap(),
+    ];
+    publisher.publish(("a/b", "4")).await.unwrap();
+    for messages in &mut streams {
+        for expected in ["1", "2", "3", "4"] {
+            let message = soon(messages.next()).await.unwrap();
+            assert_eq!(&**message.payload(), expected.as_bytes());
+        }
+    }
+    // Later ones do not wait.
+    publisher.publish(("a/b", "5")).await.unwrap();
+    for messages in &mut streams {
+        assert_eq!(&**soon(messages.next()).await.unwrap().payload(), b"5");
+    }
+}

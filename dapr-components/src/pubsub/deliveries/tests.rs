@@ -185,3 +185,19 @@ fn nothing_is_delivered_while_paused_and_answers_are_taken() {
     assert_eq!(it.clear(), ["b"]);
     assert_eq!(it.unanswered(), 0);
 }
+
+#[test]
+fn what_stays_when_others_are_taken_out_has_failed_as_often() {
+    let now = Instant::now();
+    let mut it = with(RULES, &[1], &["a", "b"]);
+    all(&mut it);
+    it.fail(now, 1, 0);
+    let later = now + 2 * END_OF_STREAM;
+    it.remove_stream(later, 1);
+    assert_eq!(it.extract(|message| *message == "b"), ["b"]);
+    it.add_stream(2);
+    it.handle_timeout(later);
+    let (_, number, failures, message) = it.deliver().unwrap();
+    assert_eq!((number, failures, *message), (0, 1, "a"));
+    assert!(it.deliver().is_none());
+}
