@@ -300,13 +300,10 @@ impl Driver {
             Ok(event) => event,
             Err(error) => return Some(self.failed(&error, event_loop)),
         };
-        let mut connected = false;
-        if let WireEvent::Incoming(wire::Packet::ConnAck(_)) = &event {
-            // Of the broker's own, 0 means none; `rumqttc` would ask without a pause.
-            if event_loop.options.keep_alive().is_zero() {
-                event_loop.options.set_keep_alive(self.options.keep_alive);
-            }
-            connected = true;
+        let connected = matches!(&event, WireEvent::Incoming(wire::Packet::ConnAck(_)));
+        // Of the broker's own, 0 means none; `rumqttc` would ask without a pause.
+        if connected && event_loop.options.keep_alive().is_zero() {
+            event_loop.options.set_keep_alive(self.options.keep_alive);
         }
         let state = &mut event_loop.state;
         let done = self.session.handle_event(event, state, requests);

@@ -15,7 +15,7 @@ use crate::messages::drain;
 use crate::{Event, Message, Properties, Qos, Reason};
 
 use super::ledger::{Ready, Receipt};
-use super::subscriptions::{Guard, Stream, granted};
+use super::subscriptions::{Guard, Stream, Subscriptions, granted};
 use super::{Broken, Question, Session};
 
 /// Messages that no stream wanted yet: a session that was there before this process brings what was
@@ -59,6 +59,13 @@ struct Arrived {
     properties: Arc<Properties>,
     expires_at: Option<Instant>,
     identifiers: Vec<usize>,
+}
+
+impl Arrived {
+    /// The streams that it is for.
+    fn streams(&self, all: &Subscriptions) -> Vec<usize> {
+        all.route(&self.topic, self.retain, &self.identifiers)
+    }
 }
 
 impl Unclaimed {
@@ -114,7 +121,7 @@ impl Session {
         self.held_until = self.held_until.filter(|until| *until > now);
         if self.unclaimed.gathered_at().is_some_and(|at| at <= now) {
             self.unclaimed.gathering = None;
-            self.hand_out_gathered()?;
+            self.claim(|all, arrived| arrived.streams(all));
         }
         if self.given_up_at().is_some_and(|at| at <= now) {
             let count = self.unclaimed.messages.len();
@@ -195,9 +202,7 @@ impl Session {
             expires_at: lives.flatten(),
             identifiers,
         };
-        let streams =
-            self.subscriptions
-                .route(&arrived.topic, arrived.retain, &arrived.identifiers);
+        let streams = arrived.streams(&self.subscriptions);
         match receipt {
             Some(_) if streams.is_empty() && self.is_left_over(&arrived) => {
                 // Nobody holds it: it is acknowledged at once.
@@ -285,7 +290,10 @@ impl Session {
                     }));
                 }
                 if !self.unclaimed.goes_on_gathering(Instant::now()) {
-                    self.claim(id);
+                    self.claim(|all, arrived| {
+                        let is_its = all.matches(id, &arrived.topic);
+                        is_its.then_some(id).into_iter().collect()
+                    });
                 }
                 if self.options.claims_from_subscribe {
                     self.unclaimed.restart(self.options.claim_within);
@@ -311,43 +319,21 @@ impl Session {
         }
     }
 
-    /// Gives a new stream what waited for it.
-    fn claim(&mut self, id: usize) {
-        let waiting = std::mem::take(&mut self.unclaimed.messages);
-        for (receipt, arrived) in waiting {
-            if !self.subscriptions.matches(id, &arrived.topic) {
-                self.unclaimed.messages.push_back((receipt, arrived));
-                continue;
-            }
-            // A new stream has room for all of them.
-            let _ = self.deliver(id, Some(receipt), &arrived);
-            // No longer held by the list.
-            self.shared.ledger().acknowledge(receipt);
-        }
-    }
-
-    /// Gives all streams what has waited for them.
-    fn hand_out_gathered(&mut self) -> Result<(), Broken> {
-        let waiting = std::mem::take(&mut self.unclaimed.messages);
-        for (receipt, arrived) in waiting {
-            let Arrived {
-                topic,
-                retain,
-                identifiers,
-                ..
-            } = &arrived;
-            let streams = self.subscriptions.route(topic, *retain, identifiers);
+    /// Gives new streams what waited for them.
+    fn claim(&mut self, streams: impl Fn(&Subscriptions, &Arrived) -> Vec<usize>) {
+        for (receipt, arrived) in std::mem::take(&mut self.unclaimed.messages) {
+            let streams = streams(&self.subscriptions, &arrived);
             if streams.is_empty() {
                 self.unclaimed.messages.push_back((receipt, arrived));
                 continue;
             }
             for id in streams {
-                self.deliver(id, Some(receipt), &arrived)?;
+                // A new stream has room for all of them.
+                let _ = self.deliver(id, Some(receipt), &arrived);
             }
             // No longer held by the list.
             self.shared.ledger().acknowledge(receipt);
         }
-        Ok(())
     }
 
     /// Ends the subscriptions whose streams have gone.
