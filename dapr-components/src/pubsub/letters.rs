@@ -1,15 +1,10 @@
 //! Dead letters: what becomes of messages that are given up.
 
-use std::time::Duration;
-
 use catena_sdk::{Error, Message, Publish};
 use tokio::time::sleep;
 
 use super::mapping;
-use super::shared::Shared;
-
-/// Pauses between attempts to publish.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+use super::shared::{RETRY, Shared};
 
 /// Publishes a message to a dead-letter topic, for as long as it takes, and acknowledges it then.
 pub(super) async fn bury(shared: Shared, topic: String, message: Message) {

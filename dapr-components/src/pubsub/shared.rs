@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use catena_sdk::{Client, Error};
 use tokio::sync::watch;
@@ -32,6 +33,10 @@ pub(super) struct Shared {
 
 /// The name of the kind of component.
 pub(super) const KIND: &str = "pubsub";
+
+/// The first and the longest pause between attempts to subscribe, or to bury a message.
+pub(super) const RETRY: (Duration, Duration) =
+    (Duration::from_millis(500), Duration::from_secs(30));
 
 /// What replicas do that take one another's client ID.
 const REMEDY: &str = "give each replica its own, such as clientId \"{podName}\" or \"{uuid}\", \

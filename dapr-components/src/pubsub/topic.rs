@@ -24,11 +24,8 @@ use super::letters;
 use super::line::Line;
 use super::opening::Opening;
 use super::settings::Delivery;
-use super::shared::Shared;
+use super::shared::{RETRY, Shared};
 use super::stream::{Command, End, Opened};
-
-/// Pauses between attempts to subscribe.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// The task.
 pub(super) struct Topic {
