@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tonic::Code;
 
-use crate::sidecar::{Component, map, soon};
+use crate::sidecar::{Component, Sidecar, map, soon};
 
 #[tokio::test]
 async fn what_is_published_arrives_with_its_properties() {
@@ -150,9 +150,8 @@ async fn a_bulk_fails_as_a_whole_when_the_broker_is_away() {
     assert!(none.unwrap().is_empty());
 }
 
-/// Where all is started at once, publishers may be there before those that subscribe.
-#[tokio::test]
-async fn what_is_published_first_waits_for_subscribers_on_their_way() {
+/// A sidecar that has just begun, and waits for subscribers for long.
+async fn early() -> (Broker, Component, Sidecar) {
     let broker = Broker::start().unwrap();
     let component = Component::start().await;
     let sidecar = component.sidecar("pubsub").await;
@@ -162,6 +161,13 @@ async fn what_is_published_first_waits_for_subscribers_on_their_way() {
         ("resubscribeTime", "30s"),
     ];
     sidecar.init(&settings).await.unwrap();
+    (broker, component, sidecar)
+}
+
+/// Where all is started at once, publishers may be there before those that subscribe.
+#[tokio::test]
+async fn what_is_published_first_waits_for_subscribers_on_their_way() {
+    let (broker, _component, sidecar) = early().await;
     let entries = |count: u8| (0..count).map(|number| entry(&number.to_string()));
     let (single, bulk) = (
         sidecar.publish("single", "x"),
@@ -191,15 +197,7 @@ async fn what_is_published_first_waits_for_subscribers_on_their_way() {
 /// What waits for subscribers gets no older than it may.
 #[tokio::test]
 async fn a_time_to_live_ends_while_subscribers_are_waited_for() {
-    let broker = Broker::start().unwrap();
-    let component = Component::start().await;
-    let sidecar = component.sidecar("pubsub").await;
-    let settings = [
-        ("url", &*broker.url()),
-        ("publishTimeout", "60s"),
-        ("resubscribeTime", "30s"),
-    ];
-    sidecar.init(&settings).await.unwrap();
+    let (broker, _component, sidecar) = early().await;
     let short = [("ttlInSeconds", "1")];
     let long = [("ttlInSeconds", "100")];
     let subscribed = async {
